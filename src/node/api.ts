@@ -1,0 +1,146 @@
+/**
+ * What a running node offers to its services. `NodeRuntime` implements it for one Raft group;
+ * `NodeHost` is the process around it, which may still be pristine.
+ */
+import type {ChangeOrigin, Membership} from '../raft/membership.js'
+import type {Message} from '../raft/messages.js'
+import type {RaftStatus} from '../raft/status.js'
+import type {Entry, LogIndex, NodeId, Term} from '../raft/types.js'
+import type {ApplyResult, SnapshotInfo} from './ports.js'
+
+/** Operational failures reject with a RaftctlError; see each method for its codes. */
+export interface NodeRuntimeApi {
+  status(): RaftStatus
+  counters(): Counters
+  /** Calls back after every change of role, term, leader or membership; returns the way to stop. */
+  onChange(listener: () => void): () => void
+
+  /** Messages from peers. */
+  step(messages: readonly Message[]): void
+
+  /**
+   * Appends a command and answers once it is applied here. RAFTCTL_NOT_LEADER and
+   * RAFTCTL_OVERLOADED: not appended. RAFTCTL_NO_LEADER: lost its place to another leader's entry,
+   * never applied. RAFTCTL_OUTCOME_UNKNOWN: this node can no longer tell.
+   */
+  propose(data: Uint8Array): Promise<Applied>
+  /** Resolves once a read of the local state is linearizable (thesis §6.4). RAFTCTL_NO_LEADER. */
+  readBarrier(): Promise<LogIndex>
+  /**
+   * Leader only; resolves when applied here. RAFTCTL_NOT_LEADER, RAFTCTL_MEMBER_NOT_FOUND,
+   * RAFTCTL_REFUSED, RAFTCTL_LEARNER_LAGS, RAFTCTL_CHANGE_IN_FLIGHT, RAFTCTL_COMPARE_FAILED.
+   */
+  changeMembership(request: MembershipRequest): Promise<MembershipChanged>
+  /** Leader only; resolves when the target leads. Without a target: the most caught-up voter. */
+  transferLeadership(target: NodeId | undefined): Promise<LeaderChange>
+  /** One at a time; of everything applied now. */
+  createSnapshot(): Promise<SnapshotInfo>
+  listSnapshots(): SnapshotInfo[]
+  /** Committed entries of [lo, hi], clamped to the commit index, a page of about `bytesMax`. */
+  logEntriesRange(lo: LogIndex, hi: LogIndex, bytesMax: number): LogRange
+}
+
+export type LogRange =
+  | {kind: 'entries'; entries: Entry[]; commitIndex: LogIndex; firstIndex: LogIndex}
+  | {kind: 'log-compacted'; firstIndex: LogIndex}
+
+export interface Applied {
+  readonly index: LogIndex
+  readonly term: Term
+  readonly result: ApplyResult
+}
+
+export interface MembershipRequest {
+  readonly change:
+    | {
+        readonly kind: 'add'
+        readonly role: 'voter' | 'learner' | 'observer'
+        readonly name: string
+        readonly address: string
+        readonly storeId: string
+        readonly promoteWhenReady: boolean
+      }
+    | {readonly kind: 'promote'; readonly id: NodeId; readonly whenReady: boolean}
+    | {readonly kind: 'demote' | 'remove'; readonly id: NodeId}
+    | {
+        readonly kind: 'update'
+        readonly id: NodeId
+        readonly address: string
+        readonly name: string
+        readonly promoteWhenReady: boolean
+      }
+    | {readonly kind: 'set'; readonly voters: NodeId[]; readonly learners: NodeId[]}
+  /** Compare-and-set on the membership's index; undefined for any. */
+  readonly expectedIndex: LogIndex | undefined
+  readonly origin: ChangeOrigin
+}
+
+export interface MembershipChanged {
+  readonly before: Membership
+  readonly after: Membership
+  /** The id that `add` drew. */
+  readonly memberId: NodeId | undefined
+  readonly changed: boolean
+}
+
+export interface LeaderChange {
+  readonly from: NodeId
+  readonly to: NodeId
+  readonly term: Term
+}
+
+/** Totals since the process began. */
+export interface Counters {
+  readonly proposals: number
+  readonly proposalsRefused: number
+  readonly entriesAppended: number
+  readonly entriesApplied: number
+  readonly logSyncs: number
+  readonly logSyncMs: number
+  readonly logBytes: number
+  readonly elections: number
+  readonly leaderChanges: number
+  readonly messagesSent: number
+  readonly messagesReceived: number
+  readonly snapshotsCreated: number
+  readonly snapshotsInstalled: number
+}
+
+/** What node.json holds: written once, when the node is initialised or joins. */
+export interface NodeIdentity {
+  readonly clusterId: string
+  readonly nodeId: NodeId
+  readonly storeId: string
+}
+
+/** One node process. */
+export interface NodeHost {
+  /** undefined: pristine. */
+  readonly identity: NodeIdentity | undefined
+  /** On a pristine node: the one it would take; drawn when the process began. */
+  readonly storeId: string
+  readonly processNonce: string
+  /** host:port under which others reach this node. */
+  readonly address: string
+  readonly name: string
+  readonly version: string
+  /** Milliseconds since 1970. */
+  readonly startedMs: number
+  /** undefined: pristine. */
+  readonly runtime: NodeRuntimeApi | undefined
+  /** True once the group told this node that it is no member any more. */
+  readonly removed: boolean
+  /**
+   * Gives a pristine node its identity and starts its runtime. `firstRecord` is the first entry of
+   * a new cluster (an encoded record); undefined when joining an existing one. `membership` is whom
+   * to talk to until the log says otherwise. Repeating the same join is answered with success.
+   * RAFTCTL_NOT_PRISTINE, RAFTCTL_WRONG_STORE.
+   */
+  join(plan: JoinPlan): Promise<void>
+}
+
+export interface JoinPlan {
+  readonly identity: NodeIdentity
+  readonly membership: Membership
+  readonly firstRecord: Uint8Array | undefined
+}
