@@ -78,3 +78,106 @@ export function stageOf(membership: Membership): MembershipStage {
   if (membership.votersOutgoing.length > 0) return 'joint'
   return membership.target === undefined ? 'uniform' : 'learner-sync'
 }
+
+/** The data of a membership entry, and of a snapshot's header: JSON with keys in a fixed order. */
+export function encodeMembership(membership: Membership): Uint8Array {
+  const {members, voters, votersOutgoing, learners, learnersNext, observers} = membership
+  const {target, nextMemberId, origin} = membership
+  return new TextEncoder().encode(
+    JSON.stringify({
+      members: members.map(({id, name, address, storeId, promoteWhenReady}) => ({
+        id,
+        name,
+        address,
+        storeId,
+        promoteWhenReady,
+      })),
+      voters,
+      votersOutgoing,
+      learners,
+      learnersNext,
+      observers,
+      target: target && {voters: target.voters, learners: target.learners},
+      nextMemberId,
+      origin: {timeMs: origin.timeMs, actor: origin.actor, reason: origin.reason},
+    }),
+  )
+}
+
+/**
+ * Reads what `encodeMembership` wrote; `index` is that of the entry that carries it. Returns
+ * undefined for anything else: not JSON, a field missing or of another type, no voter, a member
+ * without a role or with two.
+ */
+export function decodeMembership(data: Uint8Array, index: LogIndex): Membership | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', {fatal: true}).decode(data))
+  } catch {
+    return undefined
+  }
+  if (!isRecord(value) || !isRecord(value.origin)) return undefined
+  const {members, voters, votersOutgoing, learners, learnersNext, observers} = value
+  const {target, nextMemberId, origin} = value
+  if (!Array.isArray(members) || !members.every(isMember)) return undefined
+  const lists = [voters, votersOutgoing, learners, learnersNext, observers]
+  if (!lists.every(isIdList) || !isId(nextMemberId)) return undefined
+  if (target !== undefined) {
+    if (!isRecord(target) || !isIdList(target.voters) || !isIdList(target.learners)) {
+      return undefined
+    }
+  }
+  const {timeMs, actor, reason} = origin
+  if (typeof timeMs !== 'number' || typeof actor !== 'string' || typeof reason !== 'string') {
+    return undefined
+  }
+
+  const membership = {...value, index} as unknown as Membership
+  const decoded: Membership = {...membership, target: membership.target}
+  return isConsistent(decoded) ? decoded : undefined
+}
+
+/** Every member has exactly one role, every role a member, and there is a voter. */
+export function isConsistent(membership: Membership): boolean {
+  const {members, voters, votersOutgoing, learners, learnersNext, observers} = membership
+  const ids = members.map(member => member.id)
+  const voting = new Set([...voters, ...votersOutgoing])
+  const roles = [...voting, ...learners, ...observers]
+  return (
+    voters.length > 0 &&
+    isAscending(ids) &&
+    [voters, votersOutgoing, learners, learnersNext, observers].every(isAscending) &&
+    roles.length === ids.length &&
+    roles.every(id => ids.includes(id)) &&
+    new Set(roles).size === roles.length &&
+    learnersNext.every(id => votersOutgoing.includes(id) && !voters.includes(id)) &&
+    ids.every(id => id < membership.nextMemberId)
+  )
+}
+
+function isAscending(ids: readonly number[]): boolean {
+  return ids.every((id, i) => i === 0 || ids[i - 1]! < id)
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isId(value: unknown): value is NodeId {
+  return Number.isSafeInteger(value) && (value as number) > 0
+}
+
+function isIdList(value: unknown): value is NodeId[] {
+  return Array.isArray(value) && value.every(isId)
+}
+
+function isMember(value: unknown): value is Member {
+  return (
+    isRecord(value) &&
+    isId(value.id) &&
+    typeof value.name === 'string' &&
+    typeof value.address === 'string' &&
+    typeof value.storeId === 'string' &&
+    typeof value.promoteWhenReady === 'boolean'
+  )
+}
