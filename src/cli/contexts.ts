@@ -1,0 +1,129 @@
+/**
+ * The file of named clusters, $XDG_CONFIG_HOME/raftctl/contexts.json: readable by its owner only,
+ * replaced as a whole, so that a reader never meets half of one.
+ */
+import {join} from 'node:path'
+import {readJsonFile, replaceFile, withFileLock} from '../cluster/files.js'
+import type {Environment} from '../cluster/paths.js'
+import {configHome} from '../cluster/paths.js'
+import {RaftctlError} from '../errors.js'
+
+export type Context =
+  | {
+      readonly kind: 'local'
+      readonly name: string
+      readonly cluster: string
+      readonly directory: string
+      readonly clusterId: string | undefined
+    }
+  | {
+      readonly kind: 'remote'
+      readonly name: string
+      readonly endpoints: readonly string[]
+      readonly clusterId: string | undefined
+    }
+
+export interface Contexts {
+  readonly current: string | undefined
+  readonly contexts: readonly Context[]
+}
+
+interface ContextsFile {
+  readonly version: 1
+  readonly current: string | null
+  readonly contexts: readonly Context[]
+}
+
+export function contextsPath(env: Environment): string {
+  return join(configHome(env), 'contexts.json')
+}
+
+/** No file: no contexts. RAFTCTL_DATA_DAMAGED when the file can't be understood. */
+export async function readContexts(env: Environment): Promise<Contexts> {
+  const path = contextsPath(env)
+  const file = await readJsonFile(path)
+  if (file === undefined) return {current: undefined, contexts: []}
+  if (!isContextsFile(file)) {
+    throw new RaftctlError('RAFTCTL_DATA_DAMAGED', `${path} is not a file of contexts`, {
+      hint: 'Repair or remove it; clusters are not touched by that.',
+    })
+  }
+  return {current: file.current ?? undefined, contexts: file.contexts}
+}
+
+/**
+ * Adds or replaces a context. It becomes the current one only if there is none, or the current one
+ * is local: a command meant for a remote cluster must not hit a new toy by surprise. Answers whether
+ * it is the current one now.
+ */
+export async function putContext(env: Environment, context: Context): Promise<boolean> {
+  let isCurrent = false
+  await change(env, before => {
+    const others = before.contexts.filter(other => other.name !== context.name)
+    const now = others.find(other => other.name === before.current)
+    isCurrent = now === undefined || now.kind === 'local'
+    return {current: isCurrent ? context.name : before.current, contexts: [...others, context]}
+  })
+  return isCurrent
+}
+
+/** Removes the contexts of a local cluster's directory; answers their names. */
+export async function dropLocalContexts(env: Environment, directory: string): Promise<string[]> {
+  const dropped: string[] = []
+  await change(env, before => {
+    const kept = before.contexts.filter(context => {
+      const goes = context.kind === 'local' && context.directory === directory
+      if (goes) dropped.push(context.name)
+      return !goes
+    })
+    if (dropped.length === 0) return undefined
+    const current = kept.some(context => context.name === before.current)
+      ? before.current
+      : undefined
+    return {current, contexts: kept}
+  })
+  return dropped
+}
+
+async function change(
+  env: Environment,
+  edit: (before: Contexts) => Contexts | undefined,
+): Promise<void> {
+  const path = contextsPath(env)
+  await withFileLock(path, async () => {
+    const after = edit(await readContexts(env))
+    if (after === undefined) return
+    const file: ContextsFile = {
+      version: 1,
+      current: after.current ?? null,
+      contexts: after.contexts,
+    }
+    await replaceFile(path, `${JSON.stringify(file, null, 2)}\n`)
+  })
+}
+
+function isContextsFile(value: unknown): value is ContextsFile {
+  if (typeof value !== 'object' || value === null) return false
+  const file = value as Partial<ContextsFile>
+  return (
+    file.version === 1 &&
+    (file.current === null || typeof file.current === 'string') &&
+    Array.isArray(file.contexts) &&
+    file.contexts.every(isContext)
+  )
+}
+
+function isContext(value: unknown): value is Context {
+  if (typeof value !== 'object' || value === null) return false
+  const context = value as Record<string, unknown>
+  if (typeof context['name'] !== 'string') return false
+  if (context['kind'] === 'local') {
+    return typeof context['cluster'] === 'string' && typeof context['directory'] === 'string'
+  }
+  const endpoints = context['endpoints']
+  return (
+    context['kind'] === 'remote' &&
+    Array.isArray(endpoints) &&
+    endpoints.every(endpoint => typeof endpoint === 'string')
+  )
+}

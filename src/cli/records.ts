@@ -1,0 +1,128 @@
+/** Results that flow: one JSON object or one row at a time, at the reader's pace. */
+import type {Format} from './format.js'
+import type {Cell, Column} from './output.js'
+import {cellText, printable, toJson} from './output.js'
+import type {Terminal} from './terminal.js'
+
+export interface RecordView<T> {
+  /** The kind of each JSON object, such as LogEntry. */
+  readonly kind: string
+  readonly columns: readonly Column[]
+  readonly row: (item: T) => readonly Cell[]
+  /** The fields of the JSON object. */
+  readonly json: (item: T) => Readonly<Record<string, unknown>>
+  /** What -q prints. */
+  readonly id?: (item: T) => Cell
+}
+
+export interface Sink {
+  /** Resolves when more may be written; false once the reader has gone away. */
+  write(text: string): Promise<boolean>
+}
+
+export interface RecordManner {
+  readonly format: Format
+  readonly quiet: boolean
+  readonly terminal: Terminal
+}
+
+const CHUNK_CHARS = 64 * 1024
+const STREAM_COLUMN_WIDTH = 12
+
+/**
+ * Writes every record and answers how many. A reader that goes away (`| head`) ends the source and
+ * is no failure. What was written before a source fails stays written.
+ */
+export async function writeRecords<T>(
+  source: AsyncIterable<T>,
+  view: RecordView<T>,
+  manner: RecordManner,
+  sink: Sink,
+): Promise<number> {
+  const lineOf = liner(view, manner)
+  let count = 0
+  let pending = header(view, manner)
+  let turn = 0
+
+  // At a terminal each record shows at once. Elsewhere what arrived together is written together,
+  // and never held back for longer than a turn of the event loop.
+  let flushing: Promise<boolean> = Promise.resolve(true)
+  const flush = () => {
+    if (pending === '') return flushing
+    const text = pending
+    pending = ''
+    flushing = flushing.then(open => open && sink.write(text))
+    return flushing
+  }
+
+  try {
+    for await (const item of source) {
+      pending += lineOf(item)
+      count += 1
+      if (pending.length >= CHUNK_CHARS) {
+        if (!(await flush())) break
+      } else if (turn === 0) {
+        turn = 1
+        setImmediate(() => {
+          turn = 0
+          void flush()
+        })
+      }
+      if (manner.terminal.drawsTables && !(await flush())) break
+    }
+  } finally {
+    await flush()
+  }
+  return count
+}
+
+function header<T>(view: RecordView<T>, manner: RecordManner): string {
+  if (manner.quiet || manner.format === 'json' || manner.format === 'yaml') return ''
+  const columns = shownColumns(view, manner)
+  const titles = columns.map(({column}) => column.title)
+  if (!manner.terminal.drawsTables) return `${titles.join('\t')}\n`
+  return `${padded(
+    columns.map(({column}) => column),
+    titles.map(title => title.toUpperCase()),
+    manner.terminal.columns,
+  )}\n`
+}
+
+function liner<T>(view: RecordView<T>, manner: RecordManner): (item: T) => string {
+  const {id} = view
+  if (manner.quiet && id) return item => `${cellText(id(item))}\n`
+  if (manner.format === 'json') {
+    return item => `${toJson({apiVersion: 'raftctl/v1', kind: view.kind, ...view.json(item)})}\n`
+  }
+  if (manner.format === 'yaml') {
+    return item =>
+      `---\n${toJson({apiVersion: 'raftctl/v1', kind: view.kind, ...view.json(item)})}\n`
+  }
+  const shown = shownColumns(view, manner)
+  const columns = shown.map(({column}) => column)
+  return item => {
+    const row = view.row(item)
+    const cells = shown.map(({at}) => printable(cellText(row[at])))
+    if (!manner.terminal.drawsTables) return `${cells.join('\t')}\n`
+    return `${padded(columns, cells, manner.terminal.columns)}\n`
+  }
+}
+
+function shownColumns<T>(view: RecordView<T>, manner: RecordManner) {
+  return view.columns
+    .map((column, at) => ({column, at}))
+    .filter(({column}) => manner.format === 'wide' || !column.wide)
+}
+
+function padded(columns: readonly Column[], cells: readonly string[], total: number): string {
+  const line = columns
+    .map((column, i) => {
+      const width = column.width ?? Math.max(STREAM_COLUMN_WIDTH, column.title.length)
+      const cell = cells[i] ?? ''
+      return column.align === 'right' ? cell.padStart(width) : cell.padEnd(width)
+    })
+    .join('  ')
+    .trimEnd()
+  const mayCut = columns.at(-1)?.cut === true
+  return mayCut && line.length > total ? `${line.slice(0, Math.max(1, total - 1))}…` : line
+}
