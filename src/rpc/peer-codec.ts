@@ -63,10 +63,12 @@ export function messageToWire(message: StreamMessage): PeerMessage {
 function fill(wire: PeerMessage, message: StreamMessage): void {
   switch (message.kind) {
     case 'request-pre-vote':
-      return setPosition(wire, message.last)
+      setPosition(wire, message.last)
+      return
     case 'request-vote':
       wire.flag = message.force
-      return setPosition(wire, message.last)
+      setPosition(wire, message.last)
+      return
     case 'request-pre-vote-response':
     case 'request-vote-response':
       wire.flag = message.granted
@@ -74,7 +76,8 @@ function fill(wire: PeerMessage, message: StreamMessage): void {
     case 'append-entries':
       wire.commitIndex = toWireNumber(message.commitIndex)
       wire.entries = entriesToWire(message.entries)
-      return setPosition(wire, message.prev)
+      setPosition(wire, message.prev)
+      return
     case 'append-entries-response':
       wire.index = toWireNumber(message.index)
       wire.flag = message.rejected

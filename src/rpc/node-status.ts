@@ -1,0 +1,135 @@
+import {pid} from 'node:process'
+import type {NodeHost} from '../node/api.js'
+import type {PeerStatus, RaftStatus} from '../raft/status.js'
+import type {NodeId} from '../raft/types.js'
+import {membershipToWire, toWireNumber} from './codec.js'
+import type {PeerConnection, PeerProgress, StatusResponse} from './gen/raftctl/v1/cluster.js'
+import type {MetricsSample} from './gen/raftctl/v1/metrics.js'
+import type {PeerConnectionStatus} from './peer-connection.js'
+
+export interface StatusView {
+  readonly host: NodeHost
+  readonly connections: ReadonlyMap<NodeId, PeerConnectionStatus>
+  /** Milliseconds of one tick of the core. */
+  readonly tickMs: number
+  /** Milliseconds since 1970. */
+  readonly nowMs: number
+}
+
+/** What a node says of itself, pristine ones included: their term and indexes are 0. */
+export function statusToWire(view: StatusView): StatusResponse {
+  const {host, nowMs} = view
+  const {identity, runtime} = host
+  const status = runtime?.status()
+  return {
+    clusterId: identity?.clusterId ?? '',
+    nodeId: toWireNumber(identity?.nodeId ?? 0),
+    storeId: host.storeId,
+    name: nameOf(host, status),
+    address: host.address,
+    version: host.version,
+    role: roleOf(host, status),
+    term: toWireNumber(status?.currentTerm ?? 0),
+    leaderId: toWireNumber(status?.leaderId ?? 0),
+    firstIndex: toWireNumber(status?.firstIndex ?? 0),
+    lastIndex: toWireNumber(status?.lastIndex ?? 0),
+    commitIndex: toWireNumber(status?.commitIndex ?? 0),
+    appliedIndex: toWireNumber(status?.lastApplied ?? 0),
+    snapshotIndex: toWireNumber(status?.logSnapshotIndex ?? 0),
+    snapshotTerm: toWireNumber(status?.logSnapshotTerm ?? 0),
+    membership: status && membershipToWire(status.membership),
+    progress: status === undefined ? [] : status.progress.map(peer => progressToWire(peer, view)),
+    timeMs: toWireNumber(nowMs),
+    pid: toWireNumber(pid),
+    uptimeSeconds: toWireNumber(Math.max(0, Math.floor((nowMs - host.startedMs) / 1000))),
+    persistedIndex: toWireNumber(status?.persistedIndex ?? 0),
+    transferTarget: toWireNumber(status?.transferTarget ?? 0),
+    connections: [...view.connections].map(connectionToWire),
+  }
+}
+
+/** The membership's word over the one that the process was started with: operators rename there. */
+function nameOf(host: NodeHost, status: RaftStatus | undefined): string {
+  const self = status?.membership.members.find(member => member.id === host.identity?.nodeId)
+  return self !== undefined && self.name !== '' ? self.name : host.name
+}
+
+function roleOf(host: NodeHost, status: RaftStatus | undefined): string {
+  if (host.removed || status?.removed) return 'removed'
+  return status?.role ?? 'pristine'
+}
+
+function progressToWire(peer: PeerStatus, view: StatusView): PeerProgress {
+  const connection = view.connections.get(peer.id)
+  const {lastContactTicks} = peer
+  return {
+    id: toWireNumber(peer.id),
+    matchIndex: toWireNumber(peer.matchIndex),
+    nextIndex: toWireNumber(peer.nextIndex),
+    state: peer.state,
+    lastContactMs:
+      lastContactTicks === undefined
+        ? -1n
+        : toWireNumber(Math.round(lastContactTicks * view.tickMs)),
+    inFlight: peer.inFlight,
+    lag: toWireNumber(peer.lag),
+    recentlyActive: peer.recentlyActive,
+    connection: connection?.state ?? 'connecting',
+    queuedBytes: toWireNumber(connection?.queuedBytes ?? 0),
+    lagging: peer.lagging,
+    caughtUp: peer.caughtUp,
+    entriesPerSecond: (peer.entriesPerTick * 1000) / view.tickMs,
+  }
+}
+
+function connectionToWire([id, connection]: [NodeId, PeerConnectionStatus]): PeerConnection {
+  return {
+    id: toWireNumber(id),
+    address: connection.address,
+    state: connection.state,
+    queuedBytes: toWireNumber(connection.queuedBytes),
+    code: connection.code ?? '',
+    detail: connection.detail,
+  }
+}
+
+export interface ProcessFigures {
+  readonly nowMs: number
+  readonly residentBytes: number
+  readonly eventLoopDelayMs: number
+}
+
+/** undefined on a pristine node, which has no figures. */
+export function metricsToWire(host: NodeHost, process: ProcessFigures): MetricsSample | undefined {
+  const {runtime} = host
+  if (runtime === undefined) return undefined
+  const status = runtime.status()
+  const counters = runtime.counters()
+  return {
+    nodeId: toWireNumber(status.nodeId),
+    timeMs: toWireNumber(process.nowMs),
+    role: roleOf(host, status),
+    term: toWireNumber(status.currentTerm),
+    leaderId: toWireNumber(status.leaderId ?? 0),
+    firstIndex: toWireNumber(status.firstIndex),
+    lastIndex: toWireNumber(status.lastIndex),
+    commitIndex: toWireNumber(status.commitIndex),
+    appliedIndex: toWireNumber(status.lastApplied),
+    snapshotIndex: toWireNumber(status.logSnapshotIndex),
+    proposalsTotal: toWireNumber(counters.proposals),
+    proposalsRefusedTotal: toWireNumber(counters.proposalsRefused),
+    entriesAppendedTotal: toWireNumber(counters.entriesAppended),
+    entriesAppliedTotal: toWireNumber(counters.entriesApplied),
+    logSyncsTotal: toWireNumber(counters.logSyncs),
+    logSyncMsTotal: counters.logSyncMs,
+    electionsTotal: toWireNumber(counters.elections),
+    leaderChangesTotal: toWireNumber(counters.leaderChanges),
+    messagesSentTotal: toWireNumber(counters.messagesSent),
+    messagesReceivedTotal: toWireNumber(counters.messagesReceived),
+    residentBytes: toWireNumber(process.residentBytes),
+    eventLoopDelayMs: process.eventLoopDelayMs,
+    logBytesTotal: toWireNumber(counters.logBytes),
+    snapshotsCreatedTotal: toWireNumber(counters.snapshotsCreated),
+    snapshotsInstalledTotal: toWireNumber(counters.snapshotsInstalled),
+  }
+}
