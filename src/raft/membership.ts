@@ -181,3 +181,20 @@ function isMember(value: unknown): value is Member {
     typeof value.promoteWhenReady === 'boolean'
   )
 }
+
+/** Counts in a quorum, in either half. */
+export function isVoter(membership: Membership, id: NodeId): boolean {
+  return membership.voters.includes(id) || membership.votersOutgoing.includes(id)
+}
+
+export function isMemberId(membership: Membership, id: NodeId): boolean {
+  return membership.members.some(member => member.id === id)
+}
+
+/**
+ * Was this id a member once, and is it none any more? Ids come from a counter, so one below it that
+ * is missing was removed, and one at or above it is not known yet.
+ */
+export function isRemovedId(membership: Membership, id: NodeId): boolean {
+  return id < membership.nextMemberId && !isMemberId(membership, id)
+}

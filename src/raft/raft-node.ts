@@ -1,0 +1,684 @@
+/**
+ * One node of one Raft group: a deterministic state machine that the caller drives.
+ *
+ *   tick, step, propose … ──▶ RaftNode ──▶ takeReady ──▶ disk, peers, state machine
+ *                                ▲                                │
+ *                                └── advancePersisted, advanceApplied
+ *
+ * It owns no clock, timer, socket, file or global randomness: the same calls give the same Readys.
+ */
+import type {RaftConfig} from './config.js'
+import {checkConfig} from './config.js'
+import {
+  campaign,
+  handleRequestPreVote,
+  handleRequestPreVoteResponse,
+  handleRequestVote,
+  handleRequestVoteResponse,
+  handleTimeoutNow,
+  mayCampaign,
+  recordVote,
+  tickElection,
+} from './election.js'
+import {invariant} from './invariant.js'
+import type {TransferOutcome} from './leadership-transfer.js'
+import {mostCaughtUpVoter, transferLeadership} from './leadership-transfer.js'
+import type {LogReader} from './log-reader.js'
+import type {ChangeOrigin, Membership} from './membership.js'
+import {isRemovedId, isVoter, NO_ORIGIN} from './membership.js'
+import type {MembershipChange, NewMember} from './membership-change.js'
+import type {MembershipOutcome} from './membership-control.js'
+import {
+  advanceMembership,
+  applyMemberships,
+  lagOf,
+  noteMemberships,
+  proposeMembership,
+  tickFarewells,
+} from './membership-control.js'
+import type {
+  AppendEntries,
+  AppendEntriesResponse,
+  Heartbeat,
+  HeartbeatResponse,
+  InstallSnapshot,
+  InstallSnapshotResponse,
+  MemberRemoved,
+  Message,
+  ReadIndex,
+  ReadIndexResponse,
+  RequestPreVote,
+  RequestPreVoteResponse,
+  RequestVote,
+  RequestVoteResponse,
+  SnapshotMeta,
+  TimeoutNow,
+} from './messages.js'
+import {countVotes} from './quorum.js'
+import {RaftState} from './raft-state.js'
+import type {ReadIndexOutcome} from './read-index.js'
+import {
+  confirmReads,
+  handleReadIndex,
+  handleReadIndexResponse,
+  readIndex,
+  startReadRound,
+} from './read-index.js'
+import type {Ready} from './ready.js'
+import {
+  broadcastHeartbeat,
+  handleAppendEntries,
+  handleAppendEntriesResponse,
+  handleHeartbeat,
+  handleHeartbeatResponse,
+  isLagging,
+  sendAppends,
+} from './replication.js'
+import {becomeFollower} from './roles.js'
+import type {SnapshotReport} from './snapshot.js'
+import {
+  handleInstallSnapshot,
+  handleInstallSnapshotResponse,
+  reportSnapshot,
+  tickSnapshots,
+} from './snapshot.js'
+import type {PeerStatus, RaftStatus} from './status.js'
+import type {Entry, GroupId, HardState, LogIndex, LogPosition, NodeId, Role, Term} from './types.js'
+import {logIndex, ORIGIN} from './types.js'
+
+export type ProposeOutcome =
+  | {readonly kind: 'accepted'; readonly term: Term; readonly index: LogIndex}
+  | {
+      readonly kind: 'refused'
+      readonly reason: 'not-leader' | 'transferring' | 'too-much-uncommitted'
+      readonly leader: NodeId | undefined
+    }
+
+export type LogEntriesRange =
+  | {readonly kind: 'entries'; readonly entries: Entry[]}
+  | {readonly kind: 'log-compacted'; readonly firstIndex: LogIndex}
+
+/** What storage found at start. */
+export interface RestoredState {
+  readonly hardState: HardState
+  /** As of `appliedIndex`; undefined where none was applied. */
+  readonly membership: Membership | undefined
+  readonly appliedIndex: LogIndex
+  readonly snapshot: LogPosition | undefined
+}
+
+/** What an in-flight Ready promised, to be counted once it is durable. */
+interface ReadyInFlight {
+  readonly number: number
+  readonly term: Term
+  readonly votedForSelf: boolean
+}
+
+export class RaftNode {
+  readonly #raft: RaftState
+  #readyNumber = 0
+  #inFlight: ReadyInFlight[] = []
+  /** Term and vote that the last Ready with a hard state carried. */
+  #handedOut: Pick<HardState, 'term' | 'votedFor'>
+  #applyingBytes: {readonly index: LogIndex; readonly bytes: number}[] = []
+  #installHandedOut: SnapshotMeta | undefined
+  #started = false
+
+  /** `log` shows what is durable; the core adds its own tail on the way there. */
+  constructor(config: RaftConfig, log: LogReader) {
+    checkConfig(config)
+    this.#raft = new RaftState(config, log)
+    this.#handedOut = {term: this.#raft.currentTerm, votedFor: this.#raft.votedFor}
+  }
+
+  /**
+   * Takes up where storage left off; before the first tick or message only. The commit index starts
+   * at the largest of snapshot, applied index and commit record: how far this node must apply before
+   * it may count under its membership.
+   */
+  restore({hardState, membership, appliedIndex, snapshot}: RestoredState): void {
+    const raft = this.#raft
+    invariant(!this.#started, 'restore comes first')
+    raft.currentTerm = hardState.term
+    raft.votedFor = hardState.votedFor
+    this.#handedOut = {term: hardState.term, votedFor: hardState.votedFor}
+    const commit = Math.max(hardState.commitIndex, appliedIndex, snapshot?.index ?? 0)
+    invariant(commit <= raft.log.lastIndex, 'the log holds everything that is committed')
+    invariant(appliedIndex >= raft.log.firstIndex - 1, 'the state continues into the log')
+    raft.log.commitIndex = logIndex(commit)
+    raft.log.lastApplied = appliedIndex
+    raft.log.applyingIndex = appliedIndex
+    if (membership) raft.membership = membership
+    if (snapshot) this.advanceSnapshot(snapshot)
+    raft.role = raft.restingRole()
+  }
+
+  get nodeId(): NodeId {
+    return this.#raft.nodeId
+  }
+  get groupId(): GroupId {
+    return this.#raft.groupId
+  }
+  get role(): Role {
+    return this.#raft.role
+  }
+  get leaderId(): NodeId | undefined {
+    return this.#raft.leaderId
+  }
+  get currentTerm(): Term {
+    return this.#raft.currentTerm
+  }
+  get commitIndex(): LogIndex {
+    return this.#raft.log.commitIndex
+  }
+  get lastApplied(): LogIndex {
+    return this.#raft.log.lastApplied
+  }
+  get logSnapshotIndex(): LogIndex {
+    return this.#raft.snapshotIndex
+  }
+  get logSnapshotTerm(): Term {
+    return this.#raft.snapshotTerm
+  }
+  get membership(): Membership {
+    return this.#raft.membership
+  }
+  /** Every other member. */
+  get peers(): NodeId[] {
+    return this.#others(this.#raft.membership.members.map(member => member.id))
+  }
+  /** Other voters, of either half. */
+  get voters(): NodeId[] {
+    const {voters, votersOutgoing} = this.#raft.membership
+    return this.#others([...new Set([...voters, ...votersOutgoing])])
+  }
+  get learners(): NodeId[] {
+    return [...this.#raft.membership.learners]
+  }
+  get observers(): NodeId[] {
+    return [...this.#raft.membership.observers]
+  }
+  isLearnerPeer(id: NodeId): boolean {
+    return id !== this.nodeId && this.#raft.membership.learners.includes(id)
+  }
+  /** True once this node is no member any more: the caller stops it. */
+  get removed(): boolean {
+    return this.#raft.removed
+  }
+  /** Leader only: what the peer is known to hold durably. */
+  matchIndexFor(peer: NodeId): LogIndex | undefined {
+    return this.#raft.progress.get(peer)?.matchIndex
+  }
+  /** Leader only: the voter that a transfer reaches soonest. */
+  get bestTransferTarget(): NodeId | undefined {
+    return mostCaughtUpVoter(this.#raft)
+  }
+
+  /** One unit of logical time. */
+  tick(): void {
+    this.#started = true
+    const raft = this.#raft
+    if (raft.removed) return
+    raft.tick++
+    if (raft.isLeader) this.#tickLeader()
+    else tickElection(raft)
+    tickFarewells(raft)
+  }
+
+  /** Starts an election now, if this node may stand; returns whether it did. */
+  campaign(): boolean {
+    this.#started = true
+    if (!mayCampaign(this.#raft)) return false
+    campaign(this.#raft, this.#raft.preVote ? 'pre-vote' : 'vote')
+    return true
+  }
+
+  /** Sets the current election timer, in ticks from its last reset; the next one is drawn again. */
+  electionDeadlineOverride(ticks: number): void {
+    this.#raft.electionDeadlineTicks = ticks
+  }
+
+  /** Leader only: gives leadership up at its own term. Its vote stays (paper §5.2). */
+  stepDown(): boolean {
+    if (!this.#raft.isLeader) return false
+    becomeFollower(this.#raft, this.#raft.currentTerm, undefined)
+    return true
+  }
+
+  propose(data: Uint8Array): ProposeOutcome {
+    const raft = this.#raft
+    const refuse = (reason: 'not-leader' | 'transferring' | 'too-much-uncommitted') =>
+      ({kind: 'refused', reason, leader: raft.leaderId}) as const
+    if (!raft.isLeader) return refuse('not-leader')
+    if (raft.transferTarget !== undefined) return refuse('transferring')
+    // A single proposal always fits, so that no size is refused for ever.
+    const held = raft.uncommittedBytes
+    if (held > 0 && held + data.length > raft.limits.uncommittedBytesMax) {
+      return refuse('too-much-uncommitted')
+    }
+    const index = raft.appendOwn('command', data)
+    return {kind: 'accepted', term: raft.currentTerm, index}
+  }
+
+  proposeMembership(change: MembershipChange, origin: ChangeOrigin = NO_ORIGIN) {
+    return proposeMembership(this.#raft, change, origin)
+  }
+  addPeer(member: NewMember, origin?: ChangeOrigin): MembershipOutcome {
+    return this.proposeMembership({kind: 'add-voter', member}, origin)
+  }
+  addLearner(member: NewMember, origin?: ChangeOrigin): MembershipOutcome {
+    return this.proposeMembership({kind: 'add-learner', member}, origin)
+  }
+  addObserver(member: NewMember, origin?: ChangeOrigin): MembershipOutcome {
+    return this.proposeMembership({kind: 'add-observer', member}, origin)
+  }
+  removePeer(id: NodeId, origin?: ChangeOrigin): MembershipOutcome {
+    return this.proposeMembership({kind: 'remove-voter', id}, origin)
+  }
+  removeLearner(id: NodeId, origin?: ChangeOrigin): MembershipOutcome {
+    return this.proposeMembership({kind: 'remove-learner', id}, origin)
+  }
+  removeObserver(id: NodeId, origin?: ChangeOrigin): MembershipOutcome {
+    return this.proposeMembership({kind: 'remove-observer', id}, origin)
+  }
+  promoteLearner(id: NodeId, origin?: ChangeOrigin): MembershipOutcome {
+    return this.proposeMembership({kind: 'promote', id}, origin)
+  }
+  demoteVoter(id: NodeId, origin?: ChangeOrigin): MembershipOutcome {
+    return this.proposeMembership({kind: 'demote', id}, origin)
+  }
+  /** The whole voter and learner set at once: learner-sync, joint, uniform. */
+  changeMembership(
+    set: {readonly voters: readonly NodeId[]; readonly learners: readonly NodeId[]},
+    origin?: ChangeOrigin,
+  ): MembershipOutcome {
+    return this.proposeMembership({kind: 'set', ...set}, origin)
+  }
+
+  /** A linearizable read barrier; its answer comes as a read state or a refusal with this token. */
+  readIndex(): ReadIndexOutcome {
+    return readIndex(this.#raft)
+  }
+
+  transferLeadership(target: NodeId): TransferOutcome {
+    return transferLeadership(this.#raft, target)
+  }
+
+  reportSnapshot(peer: NodeId, report: SnapshotReport): void {
+    reportSnapshot(this.#raft, peer, report)
+  }
+
+  /** A snapshot of our own is durable at this position; the caller may compact the log behind it. */
+  advanceSnapshot({index, term}: LogPosition): void {
+    if (index <= this.#raft.snapshotIndex) return
+    this.#raft.snapshotIndex = index
+    this.#raft.snapshotTerm = term
+  }
+
+  /**
+   * Committed entries of [lo, hi]. `hi` is clamped to the commit index, so that "up to the largest
+   * number" never shows an uncommitted entry; `lo` before the first entry that the log still holds
+   * answers with that entry's index.
+   */
+  logEntriesRange(lo: LogIndex, hi: LogIndex, bytesMax = Number.MAX_SAFE_INTEGER): LogEntriesRange {
+    const {log} = this.#raft
+    if (lo < log.firstIndex) return {kind: 'log-compacted', firstIndex: log.firstIndex}
+    const end = logIndex(Math.min(hi, log.commitIndex))
+    return {kind: 'entries', entries: log.entries(lo, end, bytesMax)}
+  }
+
+  /**
+   * Takes any message. All of them pass the same term filter (paper §5.1) with three exceptions:
+   * pre-votes change no term; a vote asked within a leader's lease is ignored before its term is
+   * adopted; a campaign that a leader ordered overrides the lease.
+   */
+  step(message: Message): void {
+    this.#started = true
+    const raft = this.#raft
+    if (raft.removed || message.groupId !== raft.groupId || message.to !== raft.nodeId) return
+    if (message.kind === 'member-removed') {
+      this.handleMemberRemoved(message)
+      return
+    }
+
+    const asksForVote = message.kind === 'request-vote' || message.kind === 'request-pre-vote'
+    if (asksForVote && isRemovedId(raft.membership, message.from)) {
+      const membershipIndex = raft.membership.index
+      raft.sendNow({kind: 'member-removed', to: message.from, membershipIndex})
+      return
+    }
+    const ordered = message.kind === 'request-vote' && message.force
+    if (asksForVote && !ordered && message.term > raft.currentTerm && raft.isWithinLease) return
+
+    if (message.term > raft.currentTerm && !isPreVoteTerm(message)) {
+      becomeFollower(raft, message.term, isFromLeader(message) ? message.from : undefined)
+    } else if (message.term < raft.currentTerm && message.kind !== 'request-pre-vote') {
+      this.#answerStale(message)
+      return
+    }
+    this.#dispatch(message)
+  }
+
+  handleRequestPreVote(message: RequestPreVote): void {
+    this.step(message)
+  }
+  handleRequestPreVoteResponse(message: RequestPreVoteResponse): void {
+    this.step(message)
+  }
+  handleRequestVote(message: RequestVote): void {
+    this.step(message)
+  }
+  handleRequestVoteResponse(message: RequestVoteResponse): void {
+    this.step(message)
+  }
+  handleAppendEntries(message: AppendEntries): void {
+    this.step(message)
+  }
+  handleAppendEntriesResponse(message: AppendEntriesResponse): void {
+    this.step(message)
+  }
+  handleHeartbeat(message: Heartbeat): void {
+    this.step(message)
+  }
+  handleHeartbeatResponse(message: HeartbeatResponse): void {
+    this.step(message)
+  }
+  handleInstallSnapshot(message: InstallSnapshot): void {
+    this.step(message)
+  }
+  handleInstallSnapshotResponse(message: InstallSnapshotResponse): void {
+    this.step(message)
+  }
+  handleTimeoutNow(message: TimeoutNow): void {
+    this.step(message)
+  }
+  handleReadIndex(message: ReadIndex): void {
+    this.step(message)
+  }
+  handleReadIndexResponse(message: ReadIndexResponse): void {
+    this.step(message)
+  }
+
+  /** A member's word, from a committed membership, that we are none; ids are never used again. */
+  handleMemberRemoved(message: MemberRemoved): void {
+    const raft = this.#raft
+    if (message.membershipIndex < raft.membership.index) return
+    becomeFollower(raft, raft.currentTerm, undefined)
+    raft.removed = true
+  }
+
+  /** Everything to be done since the last one; undefined when there is nothing. */
+  takeReady(): Ready | undefined {
+    const raft = this.#raft
+    const {log} = raft
+    if (raft.isLeader) {
+      advanceMembership(raft)
+      if (startReadRound(raft)) broadcastHeartbeat(raft)
+      confirmReads(raft)
+      sendAppends(raft)
+    }
+    const number = this.#readyNumber + 1
+    const snapshot = this.#snapshotToHandOut()
+    const writes = snapshot !== undefined || log.hasEntriesToHandOut()
+    const hardState = this.#hardStateToHandOut(writes)
+    const entries = writes ? log.handOut(number, snapshot) : []
+    const committedEntries = this.#pageToApply()
+    const ready: Ready = {
+      number,
+      sendNow: raft.outNow,
+      snapshot,
+      hardState,
+      entries,
+      sendAfterSync: raft.outAfterSync,
+      committedEntries,
+      snapshotsNeeded: raft.snapshotsNeeded,
+      readStates: raft.readStates,
+      readsRefused: raft.readsRefused,
+    }
+    if (isEmpty(ready)) return undefined
+
+    this.#readyNumber = number
+    const votedForSelf = hardState !== undefined && raft.votedFor === raft.nodeId
+    this.#inFlight.push({number, term: raft.currentTerm, votedForSelf})
+    raft.outNow = []
+    raft.outAfterSync = []
+    raft.snapshotsNeeded = []
+    raft.readStates = []
+    raft.readsRefused = []
+    return ready
+  }
+
+  /** Everything that Readys up to this number write is durable. Numbers come in order. */
+  advancePersisted(readyNumber: number): void {
+    const raft = this.#raft
+    invariant(readyNumber <= this.#readyNumber, 'only a Ready that was taken can be persisted')
+    raft.log.persisted(readyNumber)
+    let votedForSelf = false
+    while (this.#inFlight.length > 0 && this.#inFlight[0]!.number <= readyNumber) {
+      const done = this.#inFlight.shift()!
+      if (done.votedForSelf && done.term === raft.currentTerm) votedForSelf = true
+    }
+    if (votedForSelf && raft.role === 'candidate') recordVote(raft, raft.nodeId, true)
+    if (raft.isLeader) raft.maybeCommit()
+  }
+
+  /** Everything up to `index` is applied; memberships up to it are in force from now on. */
+  advanceApplied(index: LogIndex): void {
+    const raft = this.#raft
+    const {log} = raft
+    if (index <= log.lastApplied) return
+    invariant(index <= log.applyingIndex, 'only what was handed out can be applied')
+    log.lastApplied = index
+    while (this.#applyingBytes.length > 0 && this.#applyingBytes[0]!.index <= index) {
+      this.#applyingBytes.shift()
+    }
+    applyMemberships(raft, index)
+  }
+
+  status(): RaftStatus {
+    const raft = this.#raft
+    const {log} = raft
+    return {
+      nodeId: raft.nodeId,
+      groupId: raft.groupId,
+      role: raft.role,
+      leaderId: raft.leaderId,
+      currentTerm: raft.currentTerm,
+      votedFor: raft.votedFor,
+      firstIndex: log.firstIndex,
+      lastIndex: log.lastIndex,
+      persistedIndex: log.persistedIndex,
+      commitIndex: log.commitIndex,
+      lastApplied: log.lastApplied,
+      logSnapshotIndex: raft.snapshotIndex,
+      logSnapshotTerm: raft.snapshotTerm,
+      membership: raft.membership,
+      transferTarget: raft.transferTarget,
+      progress: [...raft.progress.keys()].sort((a, b) => a - b).map(id => this.#peerStatus(id)),
+      removed: raft.removed,
+    }
+  }
+
+  #tickLeader(): void {
+    const raft = this.#raft
+    raft.electionElapsedTicks++
+    if (raft.electionElapsedTicks >= raft.config.electionTicks) {
+      raft.electionElapsedTicks = 0
+      if (raft.checkQuorum && !this.#hearsQuorum()) {
+        becomeFollower(raft, raft.currentTerm, undefined)
+        return
+      }
+    }
+    if (raft.transferTarget !== undefined && raft.tick >= raft.transferDeadlineTick) {
+      raft.transferTarget = undefined
+      // No voter any more, and nobody took over: whoever is left elects one of themselves.
+      if (!isVoter(raft.membership, raft.nodeId)) {
+        becomeFollower(raft, raft.currentTerm, undefined)
+        return
+      }
+    }
+    raft.heartbeatElapsedTicks++
+    if (raft.heartbeatElapsedTicks >= raft.config.heartbeatTicks) broadcastHeartbeat(raft)
+    tickSnapshots(raft)
+  }
+
+  /** Has a quorum been heard from within an election timeout? (thesis §6.2) */
+  #hearsQuorum(): boolean {
+    const raft = this.#raft
+    const heard = (id: NodeId) => id === raft.nodeId || raft.hearsFrom(id)
+    return countVotes(raft.membership, heard) === 'won'
+  }
+
+  /** An older term: leaders and candidates learn of ours; anything else is ignored. */
+  #answerStale(message: Message): void {
+    const raft = this.#raft
+    const {from: to} = message
+    if (message.kind === 'request-vote') {
+      raft.sendAfterSync({kind: 'request-vote-response', to, granted: false})
+    } else if (isFromLeader(message)) {
+      // Frees a node that is stuck at a higher term: its leader steps down and a new one is found.
+      const rejection = {index: ORIGIN.index, rejected: true, hint: ORIGIN}
+      raft.sendAfterSync({kind: 'append-entries-response', to, ...rejection})
+    }
+  }
+
+  #dispatch(message: Message): void {
+    const raft = this.#raft
+    switch (message.kind) {
+      case 'request-pre-vote':
+        handleRequestPreVote(raft, message)
+        return
+      case 'request-pre-vote-response':
+        handleRequestPreVoteResponse(raft, message)
+        return
+      case 'request-vote':
+        handleRequestVote(raft, message)
+        return
+      case 'request-vote-response':
+        handleRequestVoteResponse(raft, message)
+        return
+      case 'append-entries':
+        handleAppendEntries(raft, message)
+        return
+      case 'append-entries-response':
+        if (raft.isLeader) handleAppendEntriesResponse(raft, message)
+        return
+      case 'heartbeat':
+        handleHeartbeat(raft, message)
+        return
+      case 'heartbeat-response':
+        if (raft.isLeader) handleHeartbeatResponse(raft, message)
+        return
+      case 'install-snapshot':
+        handleInstallSnapshot(raft, message)
+        return
+      case 'install-snapshot-response':
+        if (raft.isLeader) handleInstallSnapshotResponse(raft, message)
+        return
+      case 'timeout-now':
+        handleTimeoutNow(raft, message)
+        return
+      case 'read-index':
+        handleReadIndex(raft, message)
+        return
+      case 'read-index-response':
+        handleReadIndexResponse(raft, message)
+        return
+      case 'member-removed':
+        this.handleMemberRemoved(message)
+        return
+    }
+  }
+
+  #snapshotToHandOut(): SnapshotMeta | undefined {
+    const {installing} = this.#raft.log
+    if (!installing || installing === this.#installHandedOut) return undefined
+    this.#installHandedOut = installing
+    return installing
+  }
+
+  /**
+   * Written whenever term or vote changed, and with every entry: the commit record that rides along
+   * tells, after a restart, up to which membership this node had to apply.
+   */
+  #hardStateToHandOut(writes: boolean): HardState | undefined {
+    const {currentTerm: term, votedFor, log} = this.#raft
+    const changed = term !== this.#handedOut.term || votedFor !== this.#handedOut.votedFor
+    if (!changed && !writes) return undefined
+    this.#handedOut = {term, votedFor}
+    return {term, votedFor, commitIndex: log.commitIndex}
+  }
+
+  /** The next page to apply: committed, durable here, each entry once, a bounded amount at a time. */
+  #pageToApply(): readonly Entry[] {
+    const raft = this.#raft
+    const {log, limits} = raft
+    const end = logIndex(Math.min(log.commitIndex, log.persistedIndex))
+    if (log.installing || log.applyingIndex >= end) return []
+    let applying = 0
+    for (const {bytes} of this.#applyingBytes) applying += bytes
+    if (applying >= limits.applyingBytesMax) return []
+    const page = log.entries(logIndex(log.applyingIndex + 1), end, limits.applyBytesMax)
+    const last = page.at(-1)!.index
+    log.applyingIndex = last
+    this.#applyingBytes.push({
+      index: last,
+      bytes: page.reduce((sum, entry) => sum + entry.record.length, 0),
+    })
+    noteMemberships(raft, page)
+    return page
+  }
+
+  #peerStatus(id: NodeId): PeerStatus {
+    const raft = this.#raft
+    const progress = raft.progress.get(id)!
+    const {matchIndex, nextIndex, state, lastContactTick, inFlight} = progress
+    return {
+      id,
+      matchIndex,
+      nextIndex,
+      state,
+      lastContactTicks: lastContactTick === undefined ? undefined : raft.tick - lastContactTick,
+      inFlight,
+      lag: raft.log.lastIndex - matchIndex,
+      lagging: isLagging(raft, progress),
+      recentlyActive: raft.hearsFrom(id),
+      caughtUp: lagOf(raft, id) === undefined,
+      entriesPerTick: progress.entriesPerTick,
+    }
+  }
+
+  #others(ids: readonly NodeId[]): NodeId[] {
+    return ids.filter(id => id !== this.nodeId).sort((a, b) => a - b)
+  }
+}
+
+/** Pre-votes are asked and granted at a term that nobody has entered. */
+function isPreVoteTerm(message: Message): boolean {
+  return (
+    message.kind === 'request-pre-vote' ||
+    (message.kind === 'request-pre-vote-response' && message.granted)
+  )
+}
+
+function isFromLeader(message: Message): boolean {
+  return (
+    message.kind === 'append-entries' ||
+    message.kind === 'heartbeat' ||
+    message.kind === 'install-snapshot'
+  )
+}
+
+function isEmpty(ready: Ready): boolean {
+  return (
+    ready.sendNow.length === 0 &&
+    ready.snapshot === undefined &&
+    ready.hardState === undefined &&
+    ready.entries.length === 0 &&
+    ready.sendAfterSync.length === 0 &&
+    ready.committedEntries.length === 0 &&
+    ready.snapshotsNeeded.length === 0 &&
+    ready.readStates.length === 0 &&
+    ready.readsRefused.length === 0
+  )
+}
