@@ -1,0 +1,308 @@
+import {RaftctlError} from '../errors.js'
+import type * as wire from '../rpc/gen/raftctl/v1/cluster.js'
+import type {KeyValueServiceClient} from '../rpc/gen/raftctl/v1/kv.js'
+import {CallFailure, serverStream, unary, unwrap} from './call.js'
+import {mergeStatus} from './cluster-status.js'
+import {Connections, checkAddress} from './connections.js'
+import {KeyValueCalls} from './key-value-calls.js'
+import {readLog} from './log-reader.js'
+import {Pipeline} from './pipeline.js'
+import {Router} from './router.js'
+import type * as types from './types.js'
+import {membershipViewOf, nodeStatusOf, sampleOf, snapshotOf} from './wire.js'
+
+/** How long a member may take to say how it is; a slower one is shown as unreachable. */
+const MEMBER_STATUS_MS = 1000
+
+/** Whose membership a joining node is to start from. */
+export interface JoinPlan {
+  readonly clusterId: string
+  readonly nodeId: number
+  readonly storeId: string
+}
+
+/**
+ * Typed calls to one cluster. Every call rejects with a RaftctlError: RAFTCTL_UNREACHABLE when no
+ * node answers, RAFTCTL_NO_QUORUM or RAFTCTL_NO_LEADER when none leads until the deadline,
+ * RAFTCTL_OUTCOME_UNKNOWN when a change was sent and never answered, or what the node said.
+ */
+export class ClusterClient {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
+  readonly #connections: Connections
+  readonly #router: Router
+  readonly #kv: KeyValueCalls
+  readonly #pipelines = new Set<Pipeline>()
+
+  /** Connects nothing yet: the first call does. RAFTCTL_USAGE for an address that is none. */
+  constructor(options: types.ClientOptions) {
+    if (options.endpoints.length === 0) {
+      throw new RaftctlError('RAFTCTL_USAGE', 'there is no endpoint to connect to', {
+        hint: 'Name one with --endpoint HOST:PORT.',
+      })
+    }
+    options.endpoints.forEach(checkAddress)
+    this.timeoutMs = options.timeoutMs
+    this.signal = options.signal
+    this.#connections = new Connections()
+    this.#router = new Router(options, this.#connections)
+    this.#kv = new KeyValueCalls(this.#router, options)
+  }
+
+  static async open(options: types.ClientOptions): Promise<ClusterClient> {
+    return new ClusterClient(options)
+  }
+
+  /** One node's own view, whatever cluster it belongs to, pristine too. */
+  async nodeStatus(
+    address: string,
+    timeoutMs = Math.min(this.timeoutMs, MEMBER_STATUS_MS * 3),
+  ): Promise<types.NodeStatus> {
+    checkAddress(address)
+    return this.#router.nodeStatus(address, timeoutMs).catch(rethrow)
+  }
+
+  /**
+   * Asks every member at once; what does not answer within a second is shown as unreachable. Without
+   * a leader the answer says so. RAFTCTL_UNREACHABLE, RAFTCTL_NOT_INITIALISED, RAFTCTL_WRONG_CLUSTER.
+   */
+  async clusterStatus(): Promise<types.ClusterStatus> {
+    const timeoutMs = Math.min(MEMBER_STATUS_MS, this.timeoutMs)
+    let survey = await this.#router.survey(timeoutMs)
+    if (survey.answers.length === 0) {
+      // Waits for a node that is just starting, or says what is wrong.
+      await this.#router.leader()
+      survey = await this.#router.survey(timeoutMs)
+    }
+    const {clusterId} = this.#router
+    if (survey.answers.length === 0 || clusterId === undefined) {
+      throw new RaftctlError('RAFTCTL_UNREACHABLE', 'no node answers', {
+        hint: 'Check that the nodes run and that the endpoints are right.',
+      })
+    }
+    return mergeStatus(clusterId, survey)
+  }
+
+  /** The leader's own view. */
+  async leaderStatus(): Promise<types.NodeStatus> {
+    return this.#router.onLeader('read', async ({node, timeoutMs}) => {
+      const answer = await unary(
+        node.address,
+        node.cluster.status.bind(node.cluster),
+        {},
+        this.#time(timeoutMs),
+      )
+      const status = nodeStatusOf(node.address, answer)
+      if (status.raftRole === 'leader') return status
+      this.#router.leaderWas(node.address)
+      const text = `${node.address} leads no longer`
+      throw new CallFailure(new RaftctlError('RAFTCTL_NO_LEADER', text), true)
+    })
+  }
+
+  /** Makes the pristine node at `address` the first of a new cluster. Idempotent under one id. */
+  async initialise(
+    address: string,
+    clusterId: string,
+    voters: readonly types.NewMember[],
+    origin: types.ChangeOrigin = NO_ORIGIN,
+  ): Promise<{clusterId: string; nodeId: number}> {
+    const node = this.#connections.to(address)
+    const request: wire.InitialiseRequest = {
+      clusterId,
+      voters: voters.map(({address: at, name}, i) => ({
+        id: BigInt(i + 1),
+        name,
+        address: at,
+        storeId: '',
+        promoteWhenReady: false,
+      })),
+      origin: originOf(origin),
+    }
+    const answer = await unary(
+      address,
+      node.cluster.initialise.bind(node.cluster),
+      request,
+      this.#time(),
+    ).catch(rethrow)
+    return {clusterId: answer.clusterId, nodeId: Number(answer.nodeId)}
+  }
+
+  /** Gives a pristine node its place in this cluster, with the leader's membership to begin with. */
+  async join(address: string, plan: JoinPlan): Promise<void> {
+    const membership = await this.#router.onLeader('read', async ({node, timeoutMs}) => {
+      const answer = await unary(
+        node.address,
+        node.cluster.status.bind(node.cluster),
+        {},
+        this.#time(timeoutMs),
+      )
+      return answer.membership
+    })
+    const node = this.#connections.to(address)
+    const request: wire.JoinRequest = {
+      clusterId: plan.clusterId,
+      nodeId: BigInt(plan.nodeId),
+      storeId: plan.storeId,
+      membership,
+      firstRecord: Buffer.alloc(0),
+    }
+    await unary(address, node.cluster.join.bind(node.cluster), request, this.#time()).catch(rethrow)
+  }
+
+  async changeMembership(
+    change: types.MembershipChange,
+    {expectedIndex, origin = NO_ORIGIN}: types.MembershipChangeOptions = {},
+  ): Promise<types.MembershipChanged> {
+    const request: wire.ChangeMembershipRequest = {
+      change: changeOf(change),
+      expectedIndex: BigInt(expectedIndex ?? 0),
+      origin: originOf(origin),
+      whenReady: change.kind === 'promote' && change.whenReady,
+    }
+    const answer = await this.#router.onLeader('once', ({node, timeoutMs}) =>
+      unary(
+        node.address,
+        node.cluster.changeMembership.bind(node.cluster),
+        request,
+        this.#time(timeoutMs),
+      ),
+    )
+    return {
+      before: membershipViewOf(answer.before),
+      after: membershipViewOf(answer.after),
+      memberId: answer.memberId === 0n ? null : Number(answer.memberId),
+      changed: answer.changed,
+    }
+  }
+
+  /** `target` undefined: the most caught-up other voter. Answers when it leads. */
+  async transferLeadership(target: number | undefined): Promise<types.LeaderChange> {
+    const request = {target: BigInt(target ?? 0)}
+    const answer = await this.#router.onLeader('once', async ({node, timeoutMs}) => {
+      const done = await unary(
+        node.address,
+        node.cluster.transferLeadership.bind(node.cluster),
+        request,
+        this.#time(timeoutMs),
+      )
+      this.#router.leaderWas(node.address)
+      return done
+    })
+    return {from: Number(answer.from), to: Number(answer.to), term: Number(answer.term)}
+  }
+
+  /**
+   * Committed entries of the inclusive range, as fast as the caller takes them. From the leader, and
+   * over its change; or from the member at `address`. RAFTCTL_LOG_COMPACTED, with the first available
+   * index, also when compaction overtakes the reader.
+   */
+  logEntriesRange(from: number, to: number, address?: string): AsyncIterable<types.LogEntry> {
+    const {timeoutMs, signal} = this
+    return readLog(this.#router, this.#connections, {from, to, address, timeoutMs, signal})
+  }
+
+  /** On the leader, or on the member at `address`; answers when it is verified and in place. */
+  async createSnapshot(address?: string): Promise<types.Snapshot> {
+    const node = this.#connections.to(address ?? (await this.#router.leader()))
+    const answer = await unary(
+      node.address,
+      node.snapshots.create.bind(node.snapshots),
+      {},
+      this.#time(),
+    ).catch(rethrow)
+    return snapshotOf(answer)
+  }
+
+  /** Of the leader, or of the member at `address`; newest last. */
+  async listSnapshots(address?: string): Promise<types.Snapshot[]> {
+    const node = this.#connections.to(address ?? (await this.#router.leader()))
+    const answer = await unary(
+      node.address,
+      node.snapshots.list.bind(node.snapshots),
+      {},
+      this.#time(),
+    ).catch(rethrow)
+    return answer.snapshots.map(snapshotOf)
+  }
+
+  /** One sample at once, then one an interval, until the caller leaves the loop. */
+  async *watchMetrics(address: string, intervalMs: number): AsyncGenerator<types.Sample> {
+    const node = this.#connections.to(address)
+    const idleMs = intervalMs + this.timeoutMs
+    const request = {intervalMs, onChange: false}
+    try {
+      const stream = serverStream(address, {idleMs, signal: this.signal}, metadata =>
+        node.metrics.watch(request, metadata),
+      )
+      for await (const sample of stream) yield sampleOf(sample)
+    } catch (error) {
+      throw unwrap(error)
+    }
+  }
+
+  /** Applied once, however often it had to be sent. */
+  put(key: Uint8Array, value: Uint8Array): Promise<types.KeyPut> {
+    return this.#kv.put(key, value)
+  }
+
+  /** Linearizable. undefined: there is no such key. */
+  get(key: Uint8Array): Promise<types.KeyFound | undefined> {
+    return this.#kv.get(key)
+  }
+
+  delete(key: Uint8Array): Promise<types.KeyDeleted> {
+    return this.#kv.delete(key)
+  }
+
+  /** In key order; linearizable as of its first page. */
+  range(options: types.RangeOptions = {}): AsyncIterable<types.KeyValue> {
+    return this.#kv.range(options)
+  }
+
+  /** Many writes in flight on one stream, with a session of their own. */
+  pipeline(): Pipeline {
+    const connect = (address: string): KeyValueServiceClient => this.#connections.to(address).kv
+    const pipeline = new Pipeline({
+      router: this.#router,
+      connect,
+      timeoutMs: this.timeoutMs,
+      signal: this.signal,
+    })
+    this.#pipelines.add(pipeline)
+    return pipeline
+  }
+
+  /** Cuts every connection; what is still waiting is answered with a failure. */
+  close(): void {
+    for (const pipeline of this.#pipelines) pipeline.destroy()
+    this.#connections.close()
+  }
+
+  #time(timeoutMs = this.timeoutMs) {
+    return {timeoutMs, signal: this.signal}
+  }
+}
+
+const NO_ORIGIN: types.ChangeOrigin = {actor: '', reason: ''}
+
+function originOf({actor, reason}: types.ChangeOrigin) {
+  return {timeMs: BigInt(Date.now()), actor, reason}
+}
+
+function changeOf(change: types.MembershipChange): wire.ChangeMembershipRequest['change'] {
+  switch (change.kind) {
+    case 'add': {
+      const {address, name, storeId, role, promoteWhenReady} = change
+      return {$case: 'add', value: {address, name, storeId, role, promoteWhenReady}}
+    }
+    case 'promote':
+    case 'demote':
+    case 'remove':
+      return {$case: change.kind, value: BigInt(change.id)}
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw unwrap(error)
+}

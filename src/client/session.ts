@@ -1,0 +1,38 @@
+import type {WriteContext} from '../rpc/gen/raftctl/v1/kv.js'
+
+/**
+ * A client session (thesis §6.3): numbers the writes, so that the state machine applies each once
+ * however often it is sent, and remembers which are still waiting for their answer.
+ */
+export class Session {
+  readonly id: bigint
+  #next = 1
+  // Ascending, because a Set keeps the order in which its members came.
+  readonly #unanswered = new Set<number>()
+
+  constructor(id: bigint) {
+    this.id = id
+  }
+
+  /** The sequence of a new write, unanswered until `answered`. */
+  begin(): number {
+    const sequence = this.#next++
+    this.#unanswered.add(sequence)
+    return sequence
+  }
+
+  /** The caller has its answer, or has been told that there will be none. */
+  answered(sequence: number): void {
+    this.#unanswered.delete(sequence)
+  }
+
+  /** To be made anew for every time a write is sent. */
+  context(sequence: number): WriteContext {
+    const [lowest = sequence] = this.#unanswered
+    return {
+      sessionId: this.id,
+      sequence: BigInt(sequence),
+      lowestUnanswered: BigInt(lowest),
+    }
+  }
+}

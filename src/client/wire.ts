@@ -1,0 +1,155 @@
+/** From the generated messages to the client's plain objects. */
+import {RaftctlError} from '../errors.js'
+import {toSafeNumber} from '../rpc/codec.js'
+import type * as cluster from '../rpc/gen/raftctl/v1/cluster.js'
+import type * as common from '../rpc/gen/raftctl/v1/common.js'
+import type * as metrics from '../rpc/gen/raftctl/v1/metrics.js'
+import type * as snapshot from '../rpc/gen/raftctl/v1/snapshot.js'
+import type {
+  LogEntry,
+  MembershipView,
+  NodeStatus,
+  Progress,
+  Sample,
+  Snapshot,
+  Stage,
+} from './types.js'
+
+const EMPTY_MEMBERSHIP: MembershipView = {
+  index: 0,
+  stage: 'uniform',
+  members: [],
+  voters: [],
+  votersOutgoing: [],
+  learners: [],
+  observers: [],
+}
+
+export function nodeStatusOf(endpoint: string, wire: cluster.StatusResponse): NodeStatus {
+  return {
+    endpoint,
+    clusterId: wire.clusterId,
+    nodeId: toSafeNumber(wire.nodeId),
+    storeId: wire.storeId,
+    name: wire.name,
+    address: wire.address,
+    version: wire.version,
+    raftRole: wire.role,
+    term: toSafeNumber(wire.term),
+    leaderId: idOrNull(wire.leaderId),
+    firstIndex: toSafeNumber(wire.firstIndex),
+    lastIndex: toSafeNumber(wire.lastIndex),
+    commitIndex: toSafeNumber(wire.commitIndex),
+    appliedIndex: toSafeNumber(wire.appliedIndex),
+    snapshotIndex: toSafeNumber(wire.snapshotIndex),
+    membership: membershipViewOf(wire.membership),
+    progress: wire.progress.map(progressOf),
+    time: timeOf(wire.timeMs),
+    pid: toSafeNumber(wire.pid),
+    uptimeMs: toSafeNumber(wire.uptimeSeconds) * 1000,
+  }
+}
+
+export function membershipViewOf(wire: common.Membership | undefined): MembershipView {
+  if (wire === undefined) return EMPTY_MEMBERSHIP
+  return {
+    index: toSafeNumber(wire.index),
+    stage: stageOf(wire.stage),
+    members: wire.members.map(({id, name, address, storeId, promoteWhenReady}) => ({
+      id: toSafeNumber(id),
+      name,
+      address,
+      storeId,
+      promoteWhenReady,
+    })),
+    voters: ids(wire.voters),
+    votersOutgoing: ids(wire.votersOutgoing),
+    learners: ids(wire.learners),
+    observers: ids(wire.observers),
+  }
+}
+
+function progressOf(wire: cluster.PeerProgress): Progress {
+  const contact = Number(wire.lastContactMs)
+  return {
+    id: toSafeNumber(wire.id),
+    matchIndex: toSafeNumber(wire.matchIndex),
+    nextIndex: toSafeNumber(wire.nextIndex),
+    state: wire.state,
+    lastContactMs: contact < 0 ? null : contact,
+    lag: toSafeNumber(wire.lag),
+    lagging: wire.lagging,
+    caughtUp: wire.caughtUp,
+    entriesPerSecond: wire.entriesPerSecond,
+    recentlyActive: wire.recentlyActive,
+    connection: wire.connection,
+  }
+}
+
+export function logEntryOf(wire: common.LogEntry): LogEntry {
+  const {kind} = wire
+  if (kind !== 'blank' && kind !== 'command' && kind !== 'membership') {
+    throw new RaftctlError('RAFTCTL_FORMAT_NEWER', `the node sent an entry of kind "${kind}"`, {
+      hint: 'The node is newer than this raftctl: update raftctl.',
+    })
+  }
+  return {index: toSafeNumber(wire.index), term: toSafeNumber(wire.term), kind, data: wire.data}
+}
+
+export function snapshotOf(wire: snapshot.Snapshot): Snapshot {
+  return {
+    id: wire.id,
+    index: toSafeNumber(wire.index),
+    term: toSafeNumber(wire.term),
+    sizeBytes: toSafeNumber(wire.sizeBytes),
+    created: timeOf(wire.createdMs),
+    nodeId: toSafeNumber(wire.nodeId),
+  }
+}
+
+export function sampleOf(wire: metrics.MetricsSample): Sample {
+  return {
+    nodeId: toSafeNumber(wire.nodeId),
+    time: timeOf(wire.timeMs),
+    role: wire.role,
+    term: toSafeNumber(wire.term),
+    leaderId: idOrNull(wire.leaderId),
+    firstIndex: toSafeNumber(wire.firstIndex),
+    lastIndex: toSafeNumber(wire.lastIndex),
+    commitIndex: toSafeNumber(wire.commitIndex),
+    appliedIndex: toSafeNumber(wire.appliedIndex),
+    snapshotIndex: toSafeNumber(wire.snapshotIndex),
+    proposalsTotal: toSafeNumber(wire.proposalsTotal),
+    proposalsRefusedTotal: toSafeNumber(wire.proposalsRefusedTotal),
+    entriesAppendedTotal: toSafeNumber(wire.entriesAppendedTotal),
+    entriesAppliedTotal: toSafeNumber(wire.entriesAppliedTotal),
+    logSyncsTotal: toSafeNumber(wire.logSyncsTotal),
+    logSyncMsTotal: wire.logSyncMsTotal,
+    logBytesTotal: toSafeNumber(wire.logBytesTotal),
+    electionsTotal: toSafeNumber(wire.electionsTotal),
+    leaderChangesTotal: toSafeNumber(wire.leaderChangesTotal),
+    messagesSentTotal: toSafeNumber(wire.messagesSentTotal),
+    messagesReceivedTotal: toSafeNumber(wire.messagesReceivedTotal),
+    snapshotsCreatedTotal: toSafeNumber(wire.snapshotsCreatedTotal),
+    snapshotsInstalledTotal: toSafeNumber(wire.snapshotsInstalledTotal),
+    residentBytes: toSafeNumber(wire.residentBytes),
+    eventLoopDelayMs: wire.eventLoopDelayMs,
+  }
+}
+
+function timeOf(ms: bigint): string {
+  const date = new Date(toSafeNumber(ms))
+  return Number.isNaN(date.getTime()) ? new Date(0).toISOString() : date.toISOString()
+}
+
+function ids(wire: readonly bigint[]): number[] {
+  return wire.map(id => toSafeNumber(id))
+}
+
+function idOrNull(wire: bigint): number | null {
+  return wire === 0n ? null : toSafeNumber(wire)
+}
+
+function stageOf(wire: string): Stage {
+  return wire === 'joint' || wire === 'learner-sync' ? wire : 'uniform'
+}
