@@ -67,6 +67,7 @@ export function mergeStatus(clusterId: string, survey: Survey): ClusterStatus {
     healthy: problems.length === 0,
     problems,
     commitIndex: leader?.commitIndex ?? Math.max(...survey.answers.map(a => a.commitIndex)),
+    nextMemberId: membership.nextMemberId,
     members,
   }
 }

@@ -35,6 +35,8 @@ export interface MembershipView {
   readonly votersOutgoing: readonly number[]
   readonly learners: readonly number[]
   readonly observers: readonly number[]
+  /** Ids below it are in use or were, and are never used again. */
+  readonly nextMemberId: number
 }
 
 /** The leader's view of one other member. */
@@ -147,6 +149,8 @@ export interface ClusterStatus {
   /** What keeps it from being healthy, a sentence each. */
   readonly problems: readonly string[]
   readonly commitIndex: number
+  /** Ids below it are in use or were. */
+  readonly nextMemberId: number
   readonly members: readonly MemberStatus[]
 }
 

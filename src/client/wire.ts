@@ -23,6 +23,7 @@ const EMPTY_MEMBERSHIP: MembershipView = {
   votersOutgoing: [],
   learners: [],
   observers: [],
+  nextMemberId: 1,
 }
 
 export function nodeStatusOf(endpoint: string, wire: cluster.StatusResponse): NodeStatus {
@@ -66,6 +67,7 @@ export function membershipViewOf(wire: common.Membership | undefined): Membershi
     votersOutgoing: ids(wire.votersOutgoing),
     learners: ids(wire.learners),
     observers: ids(wire.observers),
+    nextMemberId: toSafeNumber(wire.nextMemberId),
   }
 }
 
