@@ -1,0 +1,153 @@
+/**
+ * An ordered store of records in one LMDB environment.
+ *
+ * Its sync mode is lmdb's overlapping sync: a transaction is visible before it is on disk, and after a
+ * crash the environment is as of the last transaction that was synced whole. `safeRestore` asks for
+ * that after every crash, not only after one of the machine: what is found at open is durable.
+ */
+import {type Database, open, type Transaction} from 'lmdb'
+import {type ErrorCode, RaftctlError} from '../errors.js'
+import type {ByteString} from './bytes.js'
+import {damaged, type RecordPage, type RecordReader, type StateRecord} from './records.js'
+
+/** A read view: the store as of one moment. It keeps pages from being used again: close it soon. */
+export interface StoreView extends RecordReader {
+  /** Idempotent; nothing can be read afterwards. */
+  close(): void
+}
+
+export class LmdbStore implements RecordReader {
+  readonly #db: Database<Buffer, Uint8Array>
+  #open = true
+
+  private constructor(db: Database<Buffer, Uint8Array>) {
+    this.#db = db
+  }
+
+  /** Creates what is missing. Throws RAFTCTL_DATA_DAMAGED, RAFTCTL_DISK_FULL, RAFTCTL_INPUT_OUTPUT. */
+  static open(directory: string): LmdbStore {
+    const options = {
+      path: directory,
+      noSubdir: false,
+      overlappingSync: true,
+      safeRestore: true,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      maxDbs: 1,
+    } as const
+    try {
+      return new LmdbStore(open<Buffer, Uint8Array>(options))
+    } catch (error) {
+      throw operational(error, `the state in ${directory} can't be opened`)
+    }
+  }
+
+  get(key: ByteString): Uint8Array | undefined {
+    return this.#get(key, undefined)
+  }
+
+  page(start: ByteString, end: ByteString, bytesMax: number, countMax: number): RecordPage {
+    return this.#page(start, end, bytesMax, countMax, undefined)
+  }
+
+  view(): StoreView {
+    const transaction = this.#db.useReadTransaction()
+    let open = true
+    const use = (): Transaction => {
+      if (!open || !this.#open) {
+        throw new RaftctlError('RAFTCTL_INPUT_OUTPUT', 'the view of the state was closed', {
+          hint: 'The state was replaced meanwhile; try again.',
+        })
+      }
+      return transaction
+    }
+    return {
+      get: key => this.#get(key, use()),
+      page: (start, end, bytesMax, countMax) => this.#page(start, end, bytesMax, countMax, use()),
+      close: () => {
+        if (open && this.#open) transaction.done()
+        open = false
+      },
+    }
+  }
+
+  /**
+   * Writes all records in one transaction (undefined removes) and resolves when it is durable. One
+   * call at a time. A rejection is final: what the file holds is only known after opening it again.
+   */
+  async write(records: ReadonlyMap<ByteString, Uint8Array | undefined>): Promise<void> {
+    if (records.size === 0) return
+    try {
+      await this.#db.batch(() => {
+        for (const [key, record] of records) {
+          if (record === undefined) this.#db.remove(keyBytes(key))
+          else this.#db.put(keyBytes(key), record as Buffer)
+        }
+      })
+      await this.#db.flushed
+    } catch (error) {
+      throw operational(await causeOf(error), "the state can't be written")
+    }
+  }
+
+  /** All views must be closed, and no write under way. */
+  async close(): Promise<void> {
+    if (!this.#open) return
+    this.#open = false
+    await this.#db.close()
+  }
+
+  #get(key: ByteString, transaction: Transaction | undefined): Uint8Array | undefined {
+    return this.#db.get(keyBytes(key), transaction && {transaction})
+  }
+
+  // The cursor lives within one call: one that is left open across turns would outlive its view.
+  #page(
+    start: ByteString,
+    end: ByteString,
+    bytesMax: number,
+    countMax: number,
+    transaction: Transaction | undefined,
+  ): RecordPage {
+    const records: StateRecord[] = []
+    let bytes = 0
+    const range = {start: keyBytes(start), end: keyBytes(end)}
+    for (const {key, value} of this.#db.getRange(
+      transaction === undefined ? range : {...range, transaction},
+    )) {
+      if (bytes > bytesMax || records.length >= countMax) return {records, more: true}
+      records.push([Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1'), value])
+      bytes += key.length + value.length
+    }
+    return {records, more: false}
+  }
+}
+
+function keyBytes(key: ByteString): Uint8Array {
+  return Buffer.from(key, 'latin1')
+}
+
+// lmdb rejects with a general error whose `commitError` is a promise that is rejected with the cause.
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error
+  try {
+    await error.commitError
+    return error
+  } catch (cause) {
+    return cause
+  }
+}
+
+const ENOSPC = 28
+const DAMAGE_CODES: readonly number[] = [-30797, -30796, -30794, -30793]
+
+function operational(cause: unknown, sentence: string): RaftctlError {
+  const code = cause instanceof Error && 'code' in cause ? Number(cause.code) : 0
+  const message = cause instanceof Error ? cause.message : String(cause)
+  if (DAMAGE_CODES.includes(code)) return damaged(`${sentence}: ${message}`)
+  const full: ErrorCode = code === ENOSPC ? 'RAFTCTL_DISK_FULL' : 'RAFTCTL_INPUT_OUTPUT'
+  return new RaftctlError(full, `${sentence}: ${message}`, {
+    hint: 'Check the disk that holds the data directory, then start the node again.',
+    cause,
+  })
+}
