@@ -56,6 +56,8 @@ export abstract class BaseCommand extends Command {
   private readonly standardOutput = new StandardOutput(process.stdout)
   private readonly aborter = new AbortController()
   private interruption: {readonly error: RaftctlError; readonly exit: number} | undefined
+  private endsWell: (() => void) | undefined
+  private stopping = false
   private sentChange: string | undefined
   private readonly progresses = new Set<Progress>()
 
@@ -233,12 +235,27 @@ export abstract class BaseCommand extends Command {
     if (lost && error === undefined) await this.catch(lost.reason)
   }
 
+  /**
+   * For work that goes on until it is told to end: from now on Ctrl-C and SIGTERM are a good end.
+   * Resolves at the first of them; a second one ends the process at once.
+   */
+  protected stopSignal(): Promise<void> {
+    return new Promise(resolve => {
+      this.endsWell = resolve
+    })
+  }
+
   private readonly onSigint = () => this.interrupt('interrupted', 130)
   private readonly onSigterm = () => this.interrupt('terminated', 143)
 
   private interrupt(message: string, exit: number): void {
     // The second time means "now".
-    if (this.interruption) process.exit(exit)
+    if (this.interruption || this.stopping) process.exit(exit)
+    if (this.endsWell) {
+      this.stopping = true
+      this.endsWell()
+      return
+    }
     const error = new RaftctlError('RAFTCTL_INTERRUPTED', this.interruptedSentence(message), {
       hint: this.sentChange,
       details: {changeSent: this.sentChange !== undefined},
@@ -264,7 +281,7 @@ export abstract class BaseCommand extends Command {
     process.stderr.write(
       renderFailure(error, {
         json: this.format === 'json',
-        verbose: this.verbose || this.env['DEBUG'] !== undefined,
+        verbose: this.verbose || this.env.DEBUG !== undefined,
         colour: this.terminal.colour && process.stderr.isTTY === true,
         exit,
       }),
@@ -278,7 +295,8 @@ export abstract class BaseCommand extends Command {
     return new ClusterClient({
       endpoints: target.endpoints,
       clusterId: target.clusterId,
-      timeoutMs: this.timeoutMs,
+      // A command without a limit still wants each of its calls to end.
+      timeoutMs: this.timeoutMs ?? TIMEOUT_MS_DEFAULT,
       signal: this.signal,
     })
   }

@@ -38,6 +38,28 @@ export function contextsPath(env: Environment): string {
   return join(configHome(env), 'contexts.json')
 }
 
+/** The context of a local cluster has its name. */
+export function localContext(cluster: {
+  readonly name: string
+  readonly directory: string
+  readonly clusterId: string | undefined
+}): Context {
+  const {name, directory, clusterId} = cluster
+  return {kind: 'local', name, cluster: name, directory, clusterId}
+}
+
+/** Before a local cluster takes a name: RAFTCTL_CLUSTER_EXISTS when a remote context has it. */
+export async function refuseRemoteContext(env: Environment, name: string): Promise<void> {
+  const {contexts} = await readContexts(env)
+  const taken = contexts.find(context => context.name === name)
+  if (taken?.kind !== 'remote') return
+  throw new RaftctlError(
+    'RAFTCTL_CLUSTER_EXISTS',
+    `context "${name}" belongs to a remote cluster (${taken.endpoints.join(', ')})`,
+    {hint: 'Take another --name for the local cluster.'},
+  )
+}
+
 /** No file: no contexts. RAFTCTL_DATA_DAMAGED when the file can't be understood. */
 export async function readContexts(env: Environment): Promise<Contexts> {
   const path = contextsPath(env)
@@ -116,13 +138,13 @@ function isContextsFile(value: unknown): value is ContextsFile {
 function isContext(value: unknown): value is Context {
   if (typeof value !== 'object' || value === null) return false
   const context = value as Record<string, unknown>
-  if (typeof context['name'] !== 'string') return false
-  if (context['kind'] === 'local') {
-    return typeof context['cluster'] === 'string' && typeof context['directory'] === 'string'
+  if (typeof context.name !== 'string') return false
+  if (context.kind === 'local') {
+    return typeof context.cluster === 'string' && typeof context.directory === 'string'
   }
-  const endpoints = context['endpoints']
+  const endpoints = context.endpoints
   return (
-    context['kind'] === 'remote' &&
+    context.kind === 'remote' &&
     Array.isArray(endpoints) &&
     endpoints.every(endpoint => typeof endpoint === 'string')
   )

@@ -51,7 +51,7 @@ export function failureRecord(error: RaftctlError, exit = error.spec.exit): Fail
     message: error.message,
     hint: error.hint ?? null,
     retry: error.spec.retry,
-    outcome: error.details['changeSent'] === true ? 'unknown' : error.outcome,
+    outcome: error.details.changeSent === true ? 'unknown' : error.outcome,
     details: error.details,
   }
 }

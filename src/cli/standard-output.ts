@@ -8,10 +8,9 @@ export class StandardOutput implements Sink {
 
   constructor(stream: NodeJS.WriteStream) {
     this.stream = stream
-    // The stream outlives every command; one listener a command is what it costs.
+    // Every other error reaches whoever wrote, by the callback of the write.
     stream.on('error', (error: Error & {code?: unknown}) => {
-      if (error.code !== 'EPIPE') throw error
-      this.closed = true
+      if (error.code === 'EPIPE') this.closed = true
     })
   }
 

@@ -27,7 +27,7 @@ const NO_BORDERS = {
 
 export function drawTable(table: Table, terminal: Terminal): string {
   const rows = table.rows.map(row => row.map(cell => printable(cellText(cell))))
-  const widths = fit(table.columns, rows, terminal.columns)
+  const widths = widthsFor(table.columns, rows, terminal.columns)
   const drawn = new Drawn({
     head: table.columns.map(column => column.title.toUpperCase()),
     colAligns: table.columns.map(column => column.align ?? 'left'),
@@ -52,7 +52,7 @@ export function drawTable(table: Table, terminal: Terminal): string {
 }
 
 /** Widths that show everything, then narrowed in the columns that may be cut, widest first. */
-function fit(columns: readonly Column[], rows: readonly string[][], total: number): number[] {
+function widthsFor(columns: readonly Column[], rows: readonly string[][], total: number): number[] {
   const widths = columns.map((column, i) =>
     Math.max(column.title.length, ...rows.map(row => width(row[i] ?? ''))),
   )

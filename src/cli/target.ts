@@ -10,8 +10,8 @@ export interface Target {
   readonly endpoints: readonly string[]
   /** The id that the context pins; another cluster is refused. */
   readonly clusterId: string | undefined
-  /** Name of the local cluster behind the context. */
-  readonly localCluster: string | undefined
+  /** The local cluster behind the context. */
+  readonly localCluster: {readonly name: string; readonly directory: string} | undefined
 }
 
 export interface TargetWish {
@@ -29,10 +29,10 @@ export async function resolveTarget(wish: TargetWish): Promise<Target> {
     return bare(wish.endpointFlags.map(text => checkEndpoint(text)))
   if (wish.contextFlag !== undefined) return fromContext(wish.contextFlag, wish.env)
 
-  const listed = splitEndpoints(wish.env['RAFTCTL_ENDPOINTS'] ?? '')
+  const listed = splitEndpoints(wish.env.RAFTCTL_ENDPOINTS ?? '')
   if (listed.length > 0) return bare(listed)
 
-  const named = wish.env['RAFTCTL_CONTEXT']
+  const named = wish.env.RAFTCTL_CONTEXT
   if (named !== undefined && named !== '') return fromContext(named, wish.env)
 
   const {current} = await readContexts(wish.env)
@@ -58,7 +58,8 @@ async function fromContext(name: string, env: TargetWish['env']): Promise<Target
     context: context.name,
     endpoints: await endpointsOf(context),
     clusterId: context.clusterId,
-    localCluster: context.kind === 'local' ? context.cluster : undefined,
+    localCluster:
+      context.kind === 'local' ? {name: context.cluster, directory: context.directory} : undefined,
   }
 }
 

@@ -26,22 +26,22 @@ export interface Surroundings {
 const COLUMNS_DEFAULT = 80
 
 export function terminalOf({env, stdin, stdout, stderr}: Surroundings): Terminal {
-  const dumb = env['TERM'] === 'dumb'
-  const ci = isSet(env['CI'])
+  const dumb = env.TERM === 'dumb'
+  const ci = isSet(env.CI)
   return {
     drawsTables: stdout.isTTY === true,
     showsProgress: stderr.isTTY === true && !dumb && !ci,
     asks: stdin.isTTY === true && stderr.isTTY === true && !ci,
-    columns: columnsOf(env['COLUMNS'], stdout.columns),
+    columns: columnsOf(env.COLUMNS, stdout.columns),
     colour: coloured(env, stdout.isTTY === true && !dumb),
   }
 }
 
 /** https://no-color.org: any non-empty value turns colour off; FORCE_COLOR decides before it. */
 function coloured(env: Surroundings['env'], capable: boolean): boolean {
-  const force = env['FORCE_COLOR']
+  const force = env.FORCE_COLOR
   if (force !== undefined) return force !== '0' && force !== 'false'
-  if (isSet(env['NO_COLOR'])) return false
+  if (isSet(env.NO_COLOR)) return false
   return capable
 }
 

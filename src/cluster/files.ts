@@ -6,7 +6,7 @@ import {setTimeout as delay} from 'node:timers/promises'
 import {RaftctlError} from '../errors.js'
 import {identify, isAlive, ownProcess} from './processes.js'
 
-const LOCK_WAIT_MS = 10_000
+const LOCK_WAIT_MS = 30_000
 const LOCK_POLL_MS = 20
 
 /** undefined when there is no such file; RAFTCTL_DATA_DAMAGED when it is not JSON. */
@@ -59,7 +59,7 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /**
  * Runs `task` while no other process of this machine runs one for the same path. The lock of a
- * process that died is taken over. RAFTCTL_TIMED_OUT when another one keeps it for ten seconds.
+ * process that died is taken over. RAFTCTL_TIMED_OUT when another one keeps it for half a minute.
  */
 export async function withFileLock<T>(path: string, task: () => Promise<T>): Promise<T> {
   const lock = `${path}.lock`

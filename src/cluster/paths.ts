@@ -57,6 +57,6 @@ function base(env: Environment, variable: string, fallback: string): string {
 }
 
 function homeOf(env: Environment): string {
-  const home = env['HOME']
+  const home = env.HOME
   return home !== undefined && isAbsolute(home) ? home : homedir()
 }

@@ -1,0 +1,17 @@
+import {BaseCommand} from '../src/cli/base-command.js'
+import {statusView} from '../src/cli/views/status-view.js'
+
+export default class Status extends BaseCommand {
+  static override summary = 'Show the cluster on one screen: health, leader, members.'
+  static override examples = ['<%= config.bin %> status', '<%= config.bin %> status --json']
+
+  async run() {
+    await this.parse(Status)
+    const target = await this.target()
+    const client = await this.connect()
+    const status = await client.clusterStatus()
+    return this.print({kind: 'ClusterStatus', context: target.context, ...status}, () =>
+      statusView(status, target.context),
+    )
+  }
+}

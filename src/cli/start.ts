@@ -1,0 +1,48 @@
+/** The way in from bin/run.js: runs oclif, and prints what goes wrong before a command exists. */
+import {renderFailure, toRaftctlError} from './failure.js'
+import {wantsJson} from './format.js'
+import {terminalOf} from './terminal.js'
+
+/** Runs one command line and ends the process with its exit status. */
+export async function start(argv: readonly string[]): Promise<never> {
+  const onBug = (error: unknown) => {
+    failBeforeCommand(error, [...argv, '--verbose'])
+    process.exit()
+  }
+  process.on('uncaughtException', onBug)
+  process.on('unhandledRejection', onBug)
+  try {
+    const {run} = await import('@oclif/core/run')
+    await run([...argv], import.meta.url)
+  } catch (error) {
+    failBeforeCommand(error, argv)
+  }
+  // Standard output and error are written synchronously to files, pipes and terminals here, and
+  // nothing that a library left open may keep a finished command alive.
+  process.exit()
+}
+
+function failBeforeCommand(error: unknown, argv: readonly string[]): void {
+  const exit = exitOf(error)
+  if (exit !== undefined) {
+    process.exitCode = exit
+    return
+  }
+  const failure = toRaftctlError(error)
+  process.exitCode = failure.spec.exit
+  const {env, stdin, stdout, stderr} = process
+  process.stderr.write(
+    renderFailure(failure, {
+      json: wantsJson(argv),
+      verbose: argv.includes('--verbose') || env.DEBUG !== undefined,
+      colour: terminalOf({env, stdin, stdout, stderr}).colour && stderr.isTTY === true,
+    }),
+  )
+}
+
+/** oclif ends some runs, such as --help, by throwing. */
+function exitOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIT') return undefined
+  const {oclif} = error as {oclif?: {exit?: number}}
+  return oclif?.exit ?? 0
+}
