@@ -1,0 +1,98 @@
+import {RaftctlError} from '../errors.js'
+import type {SnapshotMeta} from '../raft/messages.js'
+import type {Entry} from '../raft/types.js'
+import type {ApplyResult, SnapshotStore, StateMachine} from './ports.js'
+
+type Work =
+  | {readonly kind: 'apply'; readonly entries: readonly Entry[]}
+  | {readonly kind: 'restore'; readonly meta: SnapshotMeta; readonly logReset: Promise<void>}
+
+export interface ApplierEvents {
+  applied(entries: readonly Entry[], results: readonly ApplyResult[]): void
+  restored(meta: SnapshotMeta): void
+  failed(error: unknown): void
+}
+
+/** Entries applied in one transaction: enough to share its cost, little enough to answer soon. */
+const ENTRIES_PER_APPLY_MAX = 2048
+
+/** Feeds the state machine in log order, one piece of work at a time. */
+export class Applier {
+  readonly #stateMachine: StateMachine
+  readonly #snapshots: SnapshotStore
+  readonly #events: ApplierEvents
+  #waiting: Work[] = []
+  #working = false
+  #stopped = false
+  #idle: (() => void)[] = []
+
+  constructor(stateMachine: StateMachine, snapshots: SnapshotStore, events: ApplierEvents) {
+    this.#stateMachine = stateMachine
+    this.#snapshots = snapshots
+    this.#events = events
+  }
+
+  apply(entries: readonly Entry[]): void {
+    this.#submit({kind: 'apply', entries})
+  }
+
+  /** Rebuilds the state from a snapshot, once what was handed over before is applied. */
+  restore(meta: SnapshotMeta, logReset: Promise<void>): void {
+    this.#submit({kind: 'restore', meta, logReset})
+  }
+
+  /** Finishes the work under way and takes no more. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#waiting = []
+    if (this.#working) await new Promise<void>(resolve => this.#idle.push(resolve))
+  }
+
+  #submit(work: Work): void {
+    if (this.#stopped) return
+    this.#waiting.push(work)
+    if (!this.#working) void this.#run()
+  }
+
+  async #run(): Promise<void> {
+    this.#working = true
+    try {
+      while (this.#waiting.length > 0) {
+        const work = this.#waiting.shift()!
+        if (work.kind === 'restore') await this.#restore(work.meta, work.logReset)
+        else await this.#apply(work.entries)
+      }
+    } catch (error) {
+      this.#stopped = true
+      this.#waiting = []
+      this.#events.failed(error)
+    }
+    this.#working = false
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  async #apply(first: readonly Entry[]): Promise<void> {
+    let entries = first
+    while (this.#waiting[0]?.kind === 'apply' && entries.length < ENTRIES_PER_APPLY_MAX) {
+      const more = this.#waiting.shift()
+      if (more?.kind === 'apply') entries = [...entries, ...more.entries]
+    }
+    const results = await this.#stateMachine.apply(entries)
+    this.#events.applied(entries, results)
+  }
+
+  async #restore(meta: SnapshotMeta, logReset: Promise<void>): Promise<void> {
+    await logReset
+    const found = this.#snapshots.list().find(({index, term}) => {
+      return index === meta.index && term === meta.term
+    })
+    if (!found) {
+      throw new RaftctlError(
+        'RAFTCTL_DATA_DAMAGED',
+        `the snapshot at index ${meta.index} is gone before it was installed`,
+      )
+    }
+    await this.#stateMachine.restore(meta, this.#snapshots.content(found.id))
+    this.#events.restored(meta)
+  }
+}

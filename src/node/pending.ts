@@ -1,0 +1,122 @@
+import {RaftctlError} from '../errors.js'
+import type {Entry, LogIndex, Term} from '../raft/types.js'
+import {logIndex} from '../raft/types.js'
+import type {Applied} from './api.js'
+import type {ApplyResult} from './ports.js'
+
+interface Waiting<T> {
+  readonly resolve: (value: T) => void
+  readonly reject: (error: RaftctlError) => void
+}
+
+/** Callers whose entry is in the log and not applied yet. */
+export class PendingProposals {
+  #byIndex = new Map<LogIndex, Waiting<Applied> & {readonly term: Term}>()
+
+  get size(): number {
+    return this.#byIndex.size
+  }
+
+  /** Resolves when the entry of this position is applied here. */
+  add(index: LogIndex, term: Term): Promise<Applied> {
+    // The log was cut below an older proposal; another member may still hold that one.
+    this.#byIndex.get(index)?.reject(outcomeUnknown('another leader cut the log'))
+    return new Promise((resolve, reject) => this.#byIndex.set(index, {term, resolve, reject}))
+  }
+
+  applied(entries: readonly Entry[], results: readonly ApplyResult[]): void {
+    if (this.#byIndex.size === 0) return
+    for (let i = 0; i < entries.length; i++) {
+      const {index, term} = entries[i]!
+      const waiting = this.#byIndex.get(index)
+      if (!waiting) continue
+      this.#byIndex.delete(index)
+      if (waiting.term === term) waiting.resolve({index, term, result: results[i]})
+      else waiting.reject(overwritten(index))
+    }
+  }
+
+  /** A snapshot replaced the log up to `index`: what became of entries in it can't be told. */
+  skipped(index: LogIndex): void {
+    this.#rejectUpTo(index, 'a snapshot from the leader covers the write')
+  }
+
+  stopped(): void {
+    this.#rejectUpTo(
+      logIndex(Number.MAX_SAFE_INTEGER),
+      'the node stopped before the write was applied',
+    )
+  }
+
+  #rejectUpTo(last: LogIndex, why: string): void {
+    for (const [index, waiting] of this.#byIndex) {
+      if (index > last) continue
+      this.#byIndex.delete(index)
+      waiting.reject(outcomeUnknown(why))
+    }
+  }
+}
+
+/** Callers that wait for a read barrier: first for its index, then until that is applied. */
+export class PendingReads {
+  #byToken = new Map<number, Waiting<LogIndex> & {readonly deadlineMs: number}>()
+  #byIndex: (Waiting<LogIndex> & {readonly index: LogIndex})[] = []
+
+  add(token: number, deadlineMs: number): Promise<LogIndex> {
+    return new Promise((resolve, reject) => this.#byToken.set(token, {deadlineMs, resolve, reject}))
+  }
+
+  confirmed(token: number, index: LogIndex, lastApplied: LogIndex): void {
+    const waiting = this.#byToken.get(token)
+    if (!waiting) return
+    this.#byToken.delete(token)
+    if (lastApplied >= index) waiting.resolve(index)
+    else this.#byIndex.push({...waiting, index})
+  }
+
+  applied(lastApplied: LogIndex): void {
+    if (this.#byIndex.length === 0) return
+    const still = this.#byIndex.filter(waiting => waiting.index > lastApplied)
+    const done = this.#byIndex.filter(waiting => waiting.index <= lastApplied)
+    this.#byIndex = still
+    for (const {index, resolve} of done) resolve(index)
+  }
+
+  refused(token: number): void {
+    const waiting = this.#byToken.get(token)
+    this.#byToken.delete(token)
+    waiting?.reject(noLeaderForRead())
+  }
+
+  /** Messages can be lost: a barrier that nobody confirmed in time is refused. */
+  expire(nowMs: number): void {
+    for (const [token, {deadlineMs}] of this.#byToken) if (nowMs >= deadlineMs) this.refused(token)
+  }
+
+  stopped(): void {
+    for (const token of [...this.#byToken.keys()]) this.refused(token)
+    for (const {reject} of this.#byIndex.splice(0)) reject(noLeaderForRead())
+  }
+}
+
+function outcomeUnknown(why: string): RaftctlError {
+  return new RaftctlError(
+    'RAFTCTL_OUTCOME_UNKNOWN',
+    `it is not known whether the write happened: ${why}`,
+    {hint: 'Read the key to see; a write within a session can be sent again as it is.'},
+  )
+}
+
+function overwritten(index: LogIndex): RaftctlError {
+  return new RaftctlError(
+    'RAFTCTL_NO_LEADER',
+    `the leader changed and the write at index ${index} was dropped; it was not applied`,
+    {hint: 'Send it again.'},
+  )
+}
+
+function noLeaderForRead(): RaftctlError {
+  return new RaftctlError('RAFTCTL_NO_LEADER', 'no leader confirmed the read in time', {
+    hint: 'Try again, or read with --stale what this node has.',
+  })
+}

@@ -1,0 +1,68 @@
+/**
+ * Makes log, snapshot and state agree before the core starts. Installing a snapshot writes the file,
+ * then resets the log, then rebuilds the state; a crash between any two leaves one of these:
+ *
+ *   the log ends before the newest snapshot, or contradicts it  → the log is reset to it
+ *   the state ends before the log begins                        → the state is rebuilt from it
+ */
+import {RaftctlError} from '../errors.js'
+import type {RestoredState} from '../raft/raft-node.js'
+import {logIndex} from '../raft/types.js'
+import type {DurableLog, SnapshotInfo, SnapshotStore, StateMachine} from './ports.js'
+
+export async function recover(
+  log: DurableLog,
+  stateMachine: StateMachine,
+  snapshots: SnapshotStore,
+): Promise<RestoredState> {
+  const snapshot = snapshots.latest()
+  if (snapshot && !holds(log, snapshot)) {
+    const {hardState} = log
+    const commitIndex = logIndex(Math.max(hardState.commitIndex, snapshot.index))
+    await log.append({
+      reset: {index: snapshot.index, term: snapshot.term},
+      hardState: {...hardState, commitIndex},
+      entries: [],
+    })
+  }
+  const logStart = logIndex(log.firstIndex() - 1)
+  if (stateMachine.appliedIndex < logStart) {
+    if (!snapshot || snapshot.index < logStart) throw missingSnapshot(stateMachine, logStart)
+    await stateMachine.restore(snapshot, snapshots.content(snapshot.id))
+  }
+  if (stateMachine.appliedIndex > log.lastIndex()) throw stateAhead(stateMachine, log)
+  return {
+    hardState: log.hardState,
+    membership: stateMachine.appliedIndex > 0 ? stateMachine.membership : undefined,
+    appliedIndex: stateMachine.appliedIndex,
+    snapshot: snapshot && {index: snapshot.index, term: snapshot.term},
+  }
+}
+
+/** Does the log hold this position, or has it been compacted past it? */
+function holds(log: DurableLog, {index, term}: SnapshotInfo): boolean {
+  if (index < log.firstIndex() - 1) return true
+  return log.term(index) === term
+}
+
+function missingSnapshot(stateMachine: StateMachine, logStart: number): RaftctlError {
+  return new RaftctlError(
+    'RAFTCTL_DATA_DAMAGED',
+    `the state ends at index ${stateMachine.appliedIndex}, the log begins after ${logStart}, and no snapshot covers what lies between`,
+    {
+      hint: 'Put the missing snapshot file back, or replace this member: "raftctl member remove", then "raftctl member add".',
+      details: {appliedIndex: stateMachine.appliedIndex, firstIndex: logStart + 1},
+    },
+  )
+}
+
+function stateAhead(stateMachine: StateMachine, log: DurableLog): RaftctlError {
+  return new RaftctlError(
+    'RAFTCTL_DATA_DAMAGED',
+    `the state has applied index ${stateMachine.appliedIndex}, but the log ends at ${log.lastIndex()}: acknowledged entries are gone`,
+    {
+      hint: 'This disk lost synced data. Replace this member: "raftctl member remove", then "raftctl member add".',
+      details: {appliedIndex: stateMachine.appliedIndex, lastIndex: log.lastIndex()},
+    },
+  )
+}

@@ -1,0 +1,472 @@
+/**
+ * One Raft group of this process: turns the core's Readys into writes, messages and applied commands,
+ * in the one legal order.
+ *
+ *   services ──propose, readBarrier──▶ RaftNode ──takeReady──┬─▶ LogWriter ──durable──▶ answers leave
+ *   peers ─────step──────────────────▶   ▲                   ├─▶ Transport
+ *                                        └──applied── Applier ◀┘──▶ StateMachine
+ *
+ * Everything that arrives during one turn of the event loop is drained together at its end.
+ */
+import {RaftctlError} from '../errors.js'
+import type {RandomSource} from '../raft/config.js'
+import type {Membership} from '../raft/membership.js'
+import type {Message, SnapshotMeta} from '../raft/messages.js'
+import {RaftNode} from '../raft/raft-node.js'
+import type {Ready} from '../raft/ready.js'
+import type {RaftStatus} from '../raft/status.js'
+import type {Entry, GroupId, LogIndex, NodeId} from '../raft/types.js'
+import type {
+  Applied,
+  Counters,
+  LeaderChange,
+  LogRange,
+  MembershipChanged,
+  MembershipRequest,
+  NodeRuntimeApi,
+} from './api.js'
+import {Applier} from './applier.js'
+import {LogWriter} from './log-writer.js'
+import {notLeader, refusal, toChange} from './membership-requests.js'
+import {PendingProposals, PendingReads} from './pending.js'
+import type {
+  ApplyResult,
+  Clock,
+  DurableLog,
+  SnapshotInfo,
+  SnapshotStore,
+  StateMachine,
+  Transport,
+} from './ports.js'
+import {recover} from './recovery.js'
+import type {NodeSettings} from './settings.js'
+import {electionTicks, heartbeatTicks} from './settings.js'
+import {Snapshotter} from './snapshotter.js'
+
+export interface RuntimeParts {
+  readonly nodeId: NodeId
+  readonly groupId: GroupId
+  readonly settings: NodeSettings
+  readonly random: RandomSource
+  readonly clock: Clock
+  readonly transport: Transport
+  readonly log: DurableLog
+  readonly stateMachine: StateMachine
+  readonly snapshots: SnapshotStore
+  readonly events: RuntimeEvents
+}
+
+export interface RuntimeEvents {
+  /** The node can't go on: a broken invariant, a failed write. It has stopped already. */
+  failed(error: unknown): void
+  /** The group told this node that it is no member any more. It goes on answering until stopped. */
+  removed(): void
+  /** For the log: one line a role change, an installed snapshot, and the like. */
+  note(event: string, fields: Readonly<Record<string, unknown>>): void
+}
+
+/** How long a read barrier waits for a quorum, in smallest election timeouts. */
+const READ_PATIENCE_TIMEOUTS = 8
+
+export class NodeRuntime implements NodeRuntimeApi {
+  readonly #parts: RuntimeParts
+  readonly #raft: RaftNode
+  readonly #writer: LogWriter
+  readonly #applier: Applier
+  readonly #snapshotter: Snapshotter
+  readonly #proposals = new PendingProposals()
+  readonly #reads = new PendingReads()
+  readonly #listeners = new Set<() => void>()
+  #barrier: Promise<LogIndex> | undefined
+  #drainScheduled = false
+  #stopTicking: () => void = () => {}
+  #state: 'running' | 'stopping' | 'stopped' = 'running'
+  #seen: Pick<RaftStatus, 'role' | 'currentTerm' | 'leaderId' | 'membership'> | undefined
+  #removedTold = false
+  #counts = {
+    proposals: 0,
+    proposalsRefused: 0,
+    entriesAppended: 0,
+    entriesApplied: 0,
+    logSyncs: 0,
+    logSyncMs: 0,
+    elections: 0,
+    leaderChanges: 0,
+    messagesSent: 0,
+    messagesReceived: 0,
+    snapshotsInstalled: 0,
+  }
+
+  /** Recovers log, state and snapshots, and starts ticking. RAFTCTL_DATA_DAMAGED. */
+  static async start(parts: RuntimeParts): Promise<NodeRuntime> {
+    const restored = await recover(parts.log, parts.stateMachine, parts.snapshots)
+    const {nodeId, groupId, settings, random} = parts
+    const raft = new RaftNode(
+      {
+        nodeId,
+        groupId,
+        random,
+        electionTicks: electionTicks(settings),
+        heartbeatTicks: heartbeatTicks(settings),
+        limits: settings.limits,
+      },
+      parts.log,
+    )
+    raft.restore(restored)
+    return new NodeRuntime(parts, raft)
+  }
+
+  private constructor(parts: RuntimeParts, raft: RaftNode) {
+    this.#parts = parts
+    this.#raft = raft
+    this.#writer = new LogWriter(
+      parts.log,
+      parts.clock,
+      (readys, syncMs) => this.#persisted(readys, syncMs),
+      error => this.#fail(error),
+    )
+    this.#applier = new Applier(parts.stateMachine, parts.snapshots, {
+      applied: (entries, results) => this.#applied(entries, results),
+      restored: meta => this.#restored(meta),
+      failed: error => this.#fail(error),
+    })
+    this.#snapshotter = new Snapshotter(parts, raft, () => this.#schedule())
+    this.#stopTicking = parts.clock.every(parts.settings.tickMs, () => this.#tick())
+    this.#watchChanges()
+    this.#schedule()
+  }
+
+  status(): RaftStatus {
+    return this.#raft.status()
+  }
+
+  counters(): Counters {
+    return {
+      ...this.#counts,
+      logBytes: this.#parts.log.bytesWritten,
+      snapshotsCreated: this.#snapshotter.created,
+    }
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  step(messages: readonly Message[]): void {
+    if (this.#state === 'stopped') return
+    this.#guard(() => {
+      for (const message of messages) this.#raft.step(message)
+      this.#counts.messagesReceived += messages.length
+    })
+    this.#schedule()
+  }
+
+  async propose(data: Uint8Array): Promise<Applied> {
+    this.#checkRunning()
+    const outcome = this.#guard(() => this.#raft.propose(data))
+    if (outcome.kind === 'refused') {
+      this.#counts.proposalsRefused++
+      throw this.#proposalRefused(outcome.reason, outcome.leader)
+    }
+    this.#counts.proposals++
+    this.#schedule()
+    return this.#proposals.add(outcome.index, outcome.term)
+  }
+
+  /** Callers of one turn share a barrier: all of them ask before it is sent. */
+  readBarrier(): Promise<LogIndex> {
+    this.#barrier ??= this.#startBarrier()
+    return this.#barrier
+  }
+
+  async changeMembership(request: MembershipRequest): Promise<MembershipChanged> {
+    this.#checkRunning()
+    const before = this.#raft.membership
+    const {tickMs} = this.#parts.settings
+    if (request.expectedIndex !== undefined && request.expectedIndex !== before.index) {
+      throw new RaftctlError(
+        'RAFTCTL_COMPARE_FAILED',
+        `the membership has changed since: it is of index ${before.index}, not ${request.expectedIndex}`,
+        {hint: 'Look at "raftctl member list" and try again.', details: {index: before.index}},
+      )
+    }
+    const isCaughtUp = (id: NodeId) => {
+      return this.#raft.status().progress.some(peer => peer.id === id && peer.caughtUp)
+    }
+    const change = toChange(request, before, isCaughtUp)
+    const outcome = this.#guard(() => this.#raft.proposeMembership(change, request.origin))
+    if (outcome.kind === 'refused') throw refusal(outcome, request, before, tickMs)
+    if (outcome.kind === 'unchanged') {
+      return {before, after: before, memberId: undefined, changed: false}
+    }
+    this.#schedule()
+    await this.#proposals.add(outcome.index, outcome.term)
+    const added = outcome.membership.nextMemberId > before.nextMemberId
+    const memberId = added ? (before.nextMemberId as NodeId) : undefined
+    return {before, after: outcome.membership, memberId, changed: true}
+  }
+
+  async transferLeadership(to: NodeId | undefined): Promise<LeaderChange> {
+    this.#checkRunning()
+    const {nodeId: from, membership} = this.#raft
+    const target = to ?? this.#raft.bestTransferTarget
+    if (this.#raft.role === 'leader' && target === undefined) {
+      throw new RaftctlError('RAFTCTL_REFUSED', 'there is no other voter to lead', {
+        hint: 'Add one with "raftctl member add".',
+        details: {rule: 'no-other-voter'},
+      })
+    }
+    const outcome = this.#guard(() => this.#raft.transferLeadership(target ?? from))
+    if (outcome.kind === 'unchanged') return {from, to: from, term: this.#raft.currentTerm}
+    if (outcome.kind === 'refused') {
+      if (outcome.reason === 'not-leader') throw notLeader(outcome.leader, membership)
+      if (outcome.reason === 'in-progress') {
+        throw new RaftctlError(
+          'RAFTCTL_CHANGE_IN_FLIGHT',
+          'leadership is being handed over already',
+          {
+            hint: 'Look at "raftctl leader show" in a moment.',
+          },
+        )
+      }
+      throw new RaftctlError('RAFTCTL_REFUSED', `member ${target} is no voter, so it can't lead`, {
+        hint: `Promote it first: "raftctl member promote ${target}".`,
+        details: {rule: outcome.reason, memberId: target},
+      })
+    }
+    this.#schedule()
+    return this.#leaderChange(from, target!)
+  }
+
+  async createSnapshot(): Promise<SnapshotInfo> {
+    this.#checkRunning()
+    return this.#snapshotter.create()
+  }
+
+  listSnapshots(): SnapshotInfo[] {
+    return this.#parts.snapshots.list()
+  }
+
+  logEntriesRange(lo: LogIndex, hi: LogIndex, bytesMax: number): LogRange {
+    const range = this.#raft.logEntriesRange(lo, hi, bytesMax)
+    if (range.kind === 'log-compacted') return range
+    const {commitIndex} = this.#raft
+    return {...range, commitIndex, firstIndex: this.#parts.log.firstIndex()}
+  }
+
+  /** Hands leadership over where it can, finishes what is being written and applied, and closes. */
+  async stop(): Promise<void> {
+    if (this.#state !== 'running') return
+    this.#state = 'stopping'
+    if (this.#raft.role === 'leader' && this.#raft.bestTransferTarget !== undefined) {
+      // Best effort: without a successor in time, the others elect one after their timeout.
+      const target = this.#raft.bestTransferTarget
+      this.#guard(() => this.#raft.transferLeadership(target))
+      this.#schedule()
+      await this.#leaderChange(this.#raft.nodeId, target).catch(() => undefined)
+    }
+    await this.#shutDown()
+    await this.#parts.stateMachine.flush()
+    await this.#parts.log.close()
+    await this.#parts.stateMachine.close()
+  }
+
+  #tick(): void {
+    this.#guard(() => this.#raft.tick())
+    this.#reads.expire(this.#parts.clock.nowMs())
+    this.#snapshotter.tick()
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#drainScheduled || this.#state === 'stopped') return
+    this.#drainScheduled = true
+    this.#parts.clock.soon(() => {
+      this.#drainScheduled = false
+      if (this.#state !== 'stopped') this.#guard(() => this.#drain())
+    })
+  }
+
+  #drain(): void {
+    this.#barrier = undefined
+    for (let ready = this.#raft.takeReady(); ready; ready = this.#raft.takeReady()) {
+      this.#perform(ready)
+    }
+    this.#watchChanges()
+  }
+
+  #perform(ready: Ready): void {
+    this.#send(ready.sendNow)
+    for (const peer of ready.snapshotsNeeded) this.#snapshotter.send(peer)
+    for (const token of ready.readsRefused) this.#reads.refused(token)
+    for (const {token, index} of ready.readStates) {
+      this.#reads.confirmed(token, index, this.#raft.lastApplied)
+    }
+    this.#counts.entriesAppended += ready.entries.length
+    if (ready.committedEntries.length > 0) this.#applier.apply(ready.committedEntries)
+    if (ready.snapshot) this.#applier.restore(ready.snapshot, this.#writer.durable(ready.number))
+    this.#writer.submit(ready)
+  }
+
+  /** In order: what a Ready wrote is durable, so the promises that depend on it may leave. */
+  #persisted(readys: readonly Ready[], syncMs: number | undefined): void {
+    if (syncMs !== undefined) {
+      this.#counts.logSyncs++
+      this.#counts.logSyncMs += syncMs
+    }
+    this.#guard(() => this.#raft.advancePersisted(readys.at(-1)!.number))
+    for (const ready of readys) this.#send(ready.sendAfterSync)
+    this.#schedule()
+  }
+
+  #applied(entries: readonly Entry[], results: readonly ApplyResult[]): void {
+    const last = entries.at(-1)!
+    this.#counts.entriesApplied += entries.length
+    this.#guard(() => this.#raft.advanceApplied(last.index))
+    this.#proposals.applied(entries, results)
+    this.#reads.applied(last.index)
+    this.#snapshotter.applied()
+    this.#schedule()
+  }
+
+  #restored(meta: SnapshotMeta): void {
+    this.#counts.snapshotsInstalled++
+    this.#guard(() => this.#raft.advanceApplied(meta.index))
+    this.#proposals.skipped(meta.index)
+    this.#reads.applied(meta.index)
+    this.#parts.events.note('snapshot-installed', {index: meta.index, term: meta.term})
+    this.#schedule()
+  }
+
+  #send(messages: readonly Message[]): void {
+    if (messages.length === 0) return
+    this.#counts.messagesSent += messages.length
+    this.#parts.transport.send(messages)
+  }
+
+  async #startBarrier(): Promise<LogIndex> {
+    this.#checkRunning()
+    // Also after a refusal: the drain lets the next caller ask anew.
+    this.#schedule()
+    const outcome = this.#guard(() => this.#raft.readIndex())
+    if (outcome.kind === 'refused') throw notLeader(undefined, this.#raft.membership)
+    const patienceMs = READ_PATIENCE_TIMEOUTS * this.#parts.settings.electionMs
+    return this.#reads.add(outcome.token, this.#parts.clock.nowMs() + patienceMs)
+  }
+
+  /** Resolves when `to` leads; rejects when the transfer was given up. */
+  #leaderChange(from: NodeId, to: NodeId): Promise<LeaderChange> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const {leaderId, currentTerm: term, transferTarget} = this.#raft.status()
+        if (leaderId === to) return finish(() => resolve({from, to, term}))
+        const gone = leaderId !== undefined && leaderId !== from
+        const givenUp = leaderId === from && transferTarget === undefined
+        if (gone || givenUp || this.#state === 'stopped') {
+          finish(() => reject(transferGivenUp(to, leaderId)))
+        }
+      }
+      const stopLooking = this.#parts.clock.every(this.#parts.settings.tickMs, look)
+      const finish = (settle: () => void) => {
+        stopLooking()
+        settle()
+      }
+    })
+  }
+
+  #watchChanges(): void {
+    const {role, currentTerm, leaderId, membership, removed} = this.#raft
+    const seen = this.#seen
+    const same =
+      seen !== undefined &&
+      seen.role === role &&
+      seen.currentTerm === currentTerm &&
+      seen.leaderId === leaderId &&
+      seen.membership === membership
+    if (removed && !this.#removedTold) {
+      this.#removedTold = true
+      this.#parts.events.removed()
+    }
+    if (same) return
+    this.#seen = {role, currentTerm, leaderId, membership}
+    if (seen?.membership !== membership) this.#membershipChanged(membership)
+    if (seen && seen.role !== role) {
+      if (role === 'candidate' || (role === 'leader' && seen.role !== 'candidate')) {
+        this.#counts.elections++
+      }
+      this.#parts.events.note('role', {role, was: seen.role, term: currentTerm, leaderId})
+    }
+    if (seen && leaderId !== undefined && seen.leaderId !== leaderId) this.#counts.leaderChanges++
+    for (const listener of this.#listeners) listener()
+  }
+
+  #membershipChanged(membership: Membership): void {
+    // Before the first one is applied, the transport goes by what it was given when joining.
+    if (membership.members.length > 0) this.#parts.transport.setMembership(membership)
+  }
+
+  #proposalRefused(
+    reason: 'not-leader' | 'transferring' | 'too-much-uncommitted',
+    leader: NodeId | undefined,
+  ): RaftctlError {
+    if (reason === 'not-leader') return notLeader(leader, this.#raft.membership)
+    if (reason === 'transferring') {
+      return new RaftctlError('RAFTCTL_NO_LEADER', 'leadership is being handed over', {
+        hint: 'Try again in a moment.',
+      })
+    }
+    return new RaftctlError(
+      'RAFTCTL_OVERLOADED',
+      'the leader holds as many uncommitted bytes as it may; the write was not accepted',
+      {hint: 'Try again more slowly; "raftctl status" shows whether a quorum answers.'},
+    )
+  }
+
+  #checkRunning(): void {
+    if (this.#state === 'running') return
+    throw new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node is stopping', {
+      hint: 'Ask another member.',
+    })
+  }
+
+  /** A broken invariant anywhere in the core stops the node, and still reaches the caller. */
+  #guard<T>(action: () => T): T {
+    try {
+      return action()
+    } catch (error) {
+      this.#fail(error)
+      throw error
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#state === 'stopped') return
+    void this.#shutDown()
+    this.#parts.events.failed(error)
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#stopTicking()
+    if (this.#state === 'stopping') {
+      await this.#writer.drained()
+    }
+    this.#state = 'stopped'
+    this.#proposals.stopped()
+    this.#reads.stopped()
+    await this.#applier.stop()
+    await this.#writer.drained()
+    await this.#snapshotter.stop()
+  }
+}
+
+function transferGivenUp(to: NodeId, leader: NodeId | undefined): RaftctlError {
+  return new RaftctlError(
+    'RAFTCTL_TIMED_OUT',
+    `member ${to} did not take over within an election timeout`,
+    {
+      hint: 'See with "raftctl status" whether it is reachable and up to date.',
+      details: {target: to, leaderId: leader ?? null},
+    },
+  )
+}

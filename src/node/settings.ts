@@ -1,0 +1,30 @@
+import type {RaftLimits} from '../raft/config.js'
+
+/** How a node keeps time and when it snapshots. Every duration has its unit in its name. */
+export interface NodeSettings {
+  /** One tick of the core. 1 to 1,000; default 10. */
+  readonly tickMs: number
+  /** Between a leader's heartbeats. Default 50. */
+  readonly heartbeatMs: number
+  /** Smallest election timeout; each draws from this to twice as much. Default 150. */
+  readonly electionMs: number
+  /** Applied entries since the last snapshot before the next. 0: on demand only. Default 5,000. */
+  readonly snapshotEntries: number
+  readonly limits: Partial<RaftLimits>
+}
+
+export const DEFAULT_SETTINGS: NodeSettings = {
+  tickMs: 10,
+  heartbeatMs: 50,
+  electionMs: 150,
+  snapshotEntries: 5000,
+  limits: {},
+}
+
+export function electionTicks(settings: NodeSettings): number {
+  return Math.max(2, Math.round(settings.electionMs / settings.tickMs))
+}
+
+export function heartbeatTicks(settings: NodeSettings): number {
+  return Math.max(1, Math.round(settings.heartbeatMs / settings.tickMs))
+}

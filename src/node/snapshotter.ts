@@ -1,0 +1,121 @@
+import {RaftctlError} from '../errors.js'
+import type {RaftNode} from '../raft/raft-node.js'
+import type {NodeId} from '../raft/types.js'
+import {logIndex} from '../raft/types.js'
+import type {SnapshotInfo} from './ports.js'
+import type {RuntimeParts} from './runtime.js'
+
+/** Takes snapshots, by policy and on demand, compacts the log behind them, and sends them to peers. */
+export class Snapshotter {
+  readonly #parts: RuntimeParts
+  readonly #raft: RaftNode
+  readonly #schedule: () => void
+  readonly #sending = new Set<NodeId>()
+  #creating: Promise<SnapshotInfo> | undefined
+  #bytesAtLast: number
+  #stopped = false
+  created = 0
+
+  constructor(parts: RuntimeParts, raft: RaftNode, schedule: () => void) {
+    this.#parts = parts
+    this.#raft = raft
+    this.#schedule = schedule
+    this.#bytesAtLast = parts.log.bytesWritten
+  }
+
+  /** Of everything applied now; a second caller shares the one under way. */
+  create(): Promise<SnapshotInfo> {
+    if (this.#creating) return this.#creating
+    this.#creating = this.#create().finally(() => {
+      this.#creating = undefined
+    })
+    return this.#creating
+  }
+
+  /** Snapshots once enough entries were applied, and the log has grown by as much as one takes. */
+  applied(): void {
+    const {snapshotEntries} = this.#parts.settings
+    const since = this.#raft.lastApplied - this.#raft.logSnapshotIndex
+    if (snapshotEntries === 0 || since < snapshotEntries || this.#creating) return
+    const grown = this.#parts.log.bytesWritten - this.#bytesAtLast
+    const last = this.#parts.snapshots.latest()
+    if (last && grown < last.bytes) return
+    this.create().catch(error => {
+      // The node goes on without: its log is whole, and the next try is one policy step away.
+      this.#bytesAtLast = this.#parts.log.bytesWritten
+      this.#parts.events.note('snapshot-failed', {error: String(error)})
+    })
+  }
+
+  /** Sends the newest snapshot to a peer whose next entry is compacted. */
+  send(peer: NodeId): void {
+    if (this.#sending.has(peer) || this.#stopped) return
+    this.#sending.add(peer)
+    this.#send(peer)
+      .then(() => this.#raft.reportSnapshot(peer, 'sent'))
+      .catch(error => {
+        this.#raft.reportSnapshot(peer, 'failed')
+        this.#parts.events.note('snapshot-send-failed', {peer, error: String(error)})
+      })
+      .finally(() => {
+        this.#sending.delete(peer)
+        this.#schedule()
+      })
+  }
+
+  /** While a snapshot is on its way the peer is not given up. */
+  tick(): void {
+    for (const peer of this.#sending) this.#raft.reportSnapshot(peer, 'moving')
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#creating?.catch(() => undefined)
+  }
+
+  async #create(): Promise<SnapshotInfo> {
+    const {stateMachine, snapshots, log, events} = this.#parts
+    if (stateMachine.appliedIndex === 0) {
+      throw new RaftctlError(
+        'RAFTCTL_REFUSED',
+        'nothing is applied yet, so there is nothing to snapshot',
+        {
+          hint: 'Wait for a leader: "raftctl status".',
+          details: {rule: 'nothing-applied'},
+        },
+      )
+    }
+    const latest = snapshots.latest()
+    if (latest && latest.index >= stateMachine.appliedIndex) return latest
+    const view = stateMachine.snapshot()
+    let info: SnapshotInfo
+    try {
+      info = await snapshots.create(view)
+    } finally {
+      view.close()
+    }
+    this.created++
+    this.#bytesAtLast = log.bytesWritten
+    this.#raft.advanceSnapshot({index: info.index, term: info.term})
+    events.note('snapshot-created', {index: info.index, term: info.term, bytes: info.bytes})
+    // The log stays the truth until the state is durable, so it is compacted behind both only.
+    await stateMachine.flush()
+    if (!this.#stopped) await log.compact(logIndex(Math.min(info.index, stateMachine.durableIndex)))
+    return info
+  }
+
+  async #send(peer: NodeId): Promise<void> {
+    const {snapshots, log, transport} = this.#parts
+    let snapshot = snapshots.latest()
+    if (!snapshot || snapshot.index < log.firstIndex() - 1) snapshot = await this.create()
+    const {index, term, membership} = snapshot
+    await transport.sendSnapshot(peer, {
+      kind: 'install-snapshot',
+      groupId: this.#raft.groupId,
+      from: this.#raft.nodeId,
+      to: peer,
+      term: this.#raft.currentTerm,
+      snapshot: {index, term, membership},
+    })
+  }
+}
