@@ -199,7 +199,10 @@ export abstract class BaseCommand extends Command {
     argv?: string[],
   ): Promise<Interfaces.ParserOutput<F, B, A>> {
     const given = options ?? (this.ctor as unknown as Interfaces.Input<F, B, A>)
-    const parsed = await super.parse<F, B, A>({...given, args: withoutStdin(given.args)}, argv)
+    // Spreading a class leaves out what it inherits.
+    const {flags, baseFlags, strict} = given
+    const args = withoutStdin(given.args)
+    const parsed = await super.parse<F, B, A>({...given, flags, baseFlags, strict, args}, argv)
     this.globals = parsed.flags as unknown as GlobalFlags
     const {timeout} = this.globals
     this.timeout = timeout

@@ -101,7 +101,10 @@ function usageSentence(message: string): string {
     .split('\n')
     .map(line => line.trim())
     .filter(line => line !== '' && !/^See more help with|^USAGE$/.test(line))
-  return lines.slice(0, 4).join(' ')
+  return lines
+    .slice(0, 4)
+    .join(' ')
+    .replace(/^Parsing (--\S+) /, '$1: ')
 }
 
 function isInterruptedPrompt(error: Error): boolean {
