@@ -1,0 +1,103 @@
+/**
+ * What storage needs from a file system. The real one is `node-file-system.ts`; the simulation has
+ * one that crashes, tears writes and fails on command. Nothing else in storage touches files.
+ *
+ * Paths are absolute. Every method but `isMissing` cases documented below throws a RaftctlError:
+ * RAFTCTL_DISK_FULL when there is no room, RAFTCTL_INPUT_OUTPUT otherwise, naming the path.
+ */
+export interface FileSystem {
+  /**
+   * `read`: an existing file; `write`: an existing file, to read and write; `create`: a new file, to
+   * read and write, refused if the name is taken. Files are made readable by their owner only.
+   */
+  open(path: string, mode: OpenMode): OpenFile
+  /** What the path names, without following links; undefined for nothing. */
+  kindOf(path: string): 'file' | 'directory' | 'other' | undefined
+  /** Names in a directory, sorted. */
+  list(path: string): string[]
+  /** Makes one directory, readable by its owner only; its parent must exist. */
+  makeDirectory(path: string): void
+  /** Replaces `to` at once if it exists. Durable after the directory is synced. */
+  rename(from: string, to: string): void
+  /** Removes a file; one that is open elsewhere stays readable there. */
+  remove(path: string): void
+  /** Makes created, renamed and removed names of this directory survive a crash. */
+  syncDirectory(path: string): Promise<void>
+  /** Lets everything else that waits have its turn; called between pieces of long work. */
+  yieldTurn(): Promise<void>
+  /**
+   * Takes a directory for this process, until `release` or the end of the process, however it ends.
+   * RAFTCTL_DIRECTORY_IN_USE names the process that has it.
+   */
+  lock(directory: string): Promise<DirectoryLock>
+}
+
+export type OpenMode = 'read' | 'write' | 'create'
+
+export interface OpenFile {
+  readonly path: string
+  /** Size now. */
+  bytes(): number
+  /** Fills `into` from `position`; answers how many bytes, fewer only where the file ends. */
+  read(into: Uint8Array, position: number): number
+  /** Writes all of `bytes` or throws; how much reached the file is then unknown. */
+  write(bytes: Uint8Array, position: number): void
+  /** Makes the content, and the size needed to read it, survive a crash. */
+  syncData(): Promise<void>
+  close(): void
+}
+
+export interface DirectoryLock {
+  release(): Promise<void>
+}
+
+/** The directory and all missing ones above it, each synced into its parent. */
+export async function ensureDirectory(fs: FileSystem, path: string): Promise<void> {
+  if (fs.kindOf(path) === 'directory') return
+  const parent = parentOf(path)
+  if (parent !== path) await ensureDirectory(fs, parent)
+  fs.makeDirectory(path)
+  await fs.syncDirectory(parent)
+}
+
+/** Reads a whole small file. */
+export function readWholeFile(fs: FileSystem, path: string): Uint8Array {
+  const file = fs.open(path, 'read')
+  try {
+    const bytes = new Uint8Array(file.bytes())
+    return bytes.subarray(0, file.read(bytes, 0))
+  } finally {
+    file.close()
+  }
+}
+
+/** A file that after any crash has either its old content or all of the new. */
+export async function writeWholeFile(
+  fs: FileSystem,
+  path: string,
+  content: Uint8Array,
+): Promise<void> {
+  const partial = `${path}${PARTIAL}`
+  if (fs.kindOf(partial) !== undefined) fs.remove(partial)
+  const file = fs.open(partial, 'create')
+  try {
+    file.write(content, 0)
+    await file.syncData()
+  } finally {
+    file.close()
+  }
+  fs.rename(partial, path)
+  await fs.syncDirectory(parentOf(path))
+}
+
+/** The ending of names that mean nothing yet; whatever bears it is removed at start. */
+export const PARTIAL = '.partial'
+
+export function parentOf(path: string): string {
+  const cut = path.lastIndexOf('/')
+  return cut <= 0 ? '/' : path.slice(0, cut)
+}
+
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
