@@ -5,7 +5,7 @@ import type {NodeId} from '../raft/types.js'
 import {membershipToWire, toWireNumber} from './codec.js'
 import type {PeerConnection, PeerProgress, StatusResponse} from './gen/raftctl/v1/cluster.js'
 import type {MetricsSample} from './gen/raftctl/v1/metrics.js'
-import type {PeerConnectionStatus} from './peer-connection.js'
+import type {PeerConnectionStatus} from './peer/connection-status.js'
 
 export interface StatusView {
   readonly host: NodeHost

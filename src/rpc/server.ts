@@ -36,8 +36,8 @@ const GRACE_MS = 1000
 const SERVER_OPTIONS: grpc.ServerOptions = {
   'grpc.max_receive_message_length': FRAME_BYTES_MAX,
   'grpc.max_concurrent_streams': 1024,
-  'grpc.keepalive_time_ms': 5000,
-  'grpc.keepalive_timeout_ms': 5000,
+  'grpc.keepalive_time_ms': 2000,
+  'grpc.keepalive_timeout_ms': 3000,
   'grpc.enable_channelz': 0,
 }
 

@@ -21,7 +21,7 @@ import {
 } from '../gen/raftctl/v1/cluster.js'
 import {type ServiceEntry, unary} from '../handler.js'
 import {statusToWire} from '../node-status.js'
-import type {PeerConnectionStatus} from '../peer-connection.js'
+import type {PeerConnectionStatus} from '../peer/connection-status.js'
 import {initialise} from './initialise.js'
 import {runtimeOf} from './not-initialised.js'
 

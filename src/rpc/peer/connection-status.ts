@@ -1,4 +1,4 @@
-import type {ErrorCode} from '../errors.js'
+import type {ErrorCode} from '../../errors.js'
 
 /** How this node stands with another member. */
 export type PeerConnectionState =

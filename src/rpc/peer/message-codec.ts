@@ -2,10 +2,10 @@
  * Raft messages on the wire. Their entries travel as the log's own records, one after the other, each
  * behind its length as a little-endian uint32; they are read as views of the received bytes.
  */
-import {decodeEntry} from '../raft/entry.js'
-import type {InstallSnapshot, Message} from '../raft/messages.js'
-import type {Entry, LogPosition} from '../raft/types.js'
-import {groupId} from '../raft/types.js'
+import {decodeEntry} from '../../raft/entry.js'
+import type {InstallSnapshot, Message} from '../../raft/messages.js'
+import type {Entry, LogPosition} from '../../raft/types.js'
+import {groupId} from '../../raft/types.js'
 import {
   indexFromWire,
   malformed,
@@ -15,14 +15,14 @@ import {
   termFromWire,
   toSafeNumber,
   toWireNumber,
-} from './codec.js'
+} from '../codec.js'
 import {
   type PeerBatch,
   type PeerHello,
   type PeerMessage,
   PeerMessageKind,
   type SnapshotHeader,
-} from './gen/raftctl/v1/peer.js'
+} from '../gen/raftctl/v1/peer.js'
 
 /** Everything but a snapshot, which has its own stream. */
 export type StreamMessage = Exclude<Message, InstallSnapshot>

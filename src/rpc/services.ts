@@ -1,0 +1,31 @@
+import type {NodeHost} from '../node/api.js'
+import type {ChannelSecurity} from './channel.js'
+import type {ServiceEntry} from './handler.js'
+import type {PeerTransport} from './peer/transport.js'
+import {clusterService} from './service/cluster-service.js'
+import {healthService} from './service/health-service.js'
+import {logService} from './service/log-service.js'
+import {metricsService} from './service/metrics-service.js'
+import {snapshotService} from './service/snapshot-service.js'
+
+export interface NodeServicesOptions {
+  readonly host: NodeHost
+  readonly transport: PeerTransport
+  /** Milliseconds of one tick of the core. */
+  readonly tickMs: number
+  /** For calls to other nodes; default plain text. */
+  readonly security?: ChannelSecurity
+}
+
+/** Everything that a node answers, apart from its state machine's own service. */
+export function nodeServices(options: NodeServicesOptions): ServiceEntry[] {
+  const {host, transport, tickMs, security} = options
+  return [
+    transport.service(),
+    clusterService({host, tickMs, security, connections: () => transport.connections()}),
+    logService(host),
+    snapshotService(host),
+    metricsService(host),
+    healthService(host),
+  ]
+}
