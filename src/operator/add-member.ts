@@ -26,6 +26,8 @@ export interface AddOptions {
   /** How long catching up may take; undefined: no limit. */
   readonly waitMs?: number | undefined
   readonly onStep?: ((step: 'added' | 'joined' | 'seen', memberId: number) => void) | undefined
+  /** Before a change is sent: from then on an interruption leaves something behind. */
+  readonly onSend?: (() => void) | undefined
   readonly onProgress?: ((catchUp: CatchUp) => void) | undefined
   readonly reason?: string | undefined
 }
@@ -57,8 +59,7 @@ export async function addMember(
   options.onStep?.('seen', id)
 
   if (options.role === 'voter') {
-    const {waitMs, onProgress, reason} = options
-    const change = await promoteMember(client, String(id), {wait: true, waitMs, onProgress, reason})
+    const change = await promoteMember(client, String(id), {...options, wait: true})
     return {...change, changed: true, before: figuresOf(votersOf(start))}
   }
   const leader = await client.leaderStatus()
@@ -109,13 +110,14 @@ function checkNode(status: LedStatus, node: NodeStatus, address: string): void {
 async function admit(
   client: ClusterClient,
   node: NodeStatus,
-  {name = node.name, role, reason = ''}: AddOptions,
+  {name = node.name, role, reason = '', onSend}: AddOptions,
 ): Promise<number> {
   for (let attempt = 1; ; attempt++) {
     const status = await ledStatus(client)
     const known = memberOf(status, node)
     if (known !== undefined) return known.id
     checkName(status, name)
+    onSend?.()
     try {
       const {memberId, after} = await client.changeMembership(
         {

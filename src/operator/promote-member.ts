@@ -25,6 +25,8 @@ export interface PromoteOptions {
   /** How long to wait; undefined: no limit. */
   readonly waitMs?: number | undefined
   readonly onProgress?: ((catchUp: CatchUp) => void) | undefined
+  /** Before a change is sent: from then on an interruption leaves something behind. */
+  readonly onSend?: (() => void) | undefined
   readonly reason?: string | undefined
 }
 
@@ -60,8 +62,9 @@ async function promote(
   client: ClusterClient,
   {id}: MemberStatus,
   {membershipIndex}: ClusterStatus,
-  {reason = ''}: PromoteOptions,
+  {reason = '', onSend}: PromoteOptions,
 ): Promise<MembershipView> {
+  onSend?.()
   const {after} = await client.changeMembership(
     {kind: 'promote', id, whenReady: false},
     {expectedIndex: membershipIndex, origin: originOf(reason)},
@@ -115,8 +118,9 @@ async function tryPromote(
   client: ClusterClient,
   id: number,
   expectedIndex: number,
-  {reason = ''}: PromoteOptions,
+  {reason = '', onSend}: PromoteOptions,
 ): Promise<MembershipView | undefined> {
+  onSend?.()
   try {
     const {after} = await client.changeMembership(
       {kind: 'promote', id, whenReady: false},

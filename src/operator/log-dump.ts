@@ -1,0 +1,94 @@
+import type {ClusterClient} from '../client/cluster-client.js'
+import type {LogEntry} from '../client/types.js'
+import {describeCommand} from '../kv/command.js'
+import {decodeMembership} from '../raft/membership.js'
+import {logIndex} from '../raft/types.js'
+import {memberAddress} from './resolve-member.js'
+import {textValueOf} from './text-value.js'
+
+/** One committed entry as it is shown; what does not apply is null. */
+export interface LogRecord {
+  readonly index: number
+  readonly term: number
+  readonly type: 'blank' | 'command' | 'membership'
+  /** put, delete, open-session or malformed. */
+  readonly op: string | null
+  readonly key: string | null
+  readonly keyEncoding: 'utf8' | 'base64' | null
+  readonly value: string | null
+  readonly valueEncoding: 'utf8' | 'base64' | null
+  readonly expectedVersion: number | null
+  readonly sessionId: number | null
+  readonly sequence: number | null
+  readonly membership: LoggedMembership | null
+  /** Why a command could not be decoded. */
+  readonly reason: string | null
+  readonly dataBytes: number
+}
+
+export interface LoggedMembership {
+  readonly voters: readonly number[]
+  readonly votersOutgoing: readonly number[]
+  readonly learners: readonly number[]
+  readonly observers: readonly number[]
+  readonly actor: string
+  readonly reason: string
+}
+
+export interface LogDumpOptions {
+  /** undefined: the first available. */
+  readonly from?: number | undefined
+  /** undefined: the commit index. */
+  readonly to?: number | undefined
+  /** Whose log; undefined: the leader's. */
+  readonly member?: string | undefined
+}
+
+/** Committed entries in order. RAFTCTL_LOG_COMPACTED names the first index available. */
+export async function* dumpLog(
+  client: ClusterClient,
+  {from = 0, to = Number.MAX_SAFE_INTEGER, member}: LogDumpOptions,
+): AsyncGenerator<LogRecord> {
+  const address = await memberAddress(client, member)
+  for await (const entry of client.logEntriesRange(from, to, address)) yield recordOf(entry)
+}
+
+export function recordOf({index, term, kind, data}: LogEntry): LogRecord {
+  const record: LogRecord = {...NOTHING, index, term, type: kind, dataBytes: data.length}
+  if (kind === 'command') return {...record, ...commandFields(data)}
+  if (kind !== 'membership') return record
+  const membership = decodeMembership(data, logIndex(index))
+  if (membership === undefined) return {...record, reason: 'a membership that can not be read'}
+  const {voters, votersOutgoing, learners, observers, origin} = membership
+  const {actor, reason} = origin
+  return {
+    ...record,
+    membership: {voters, votersOutgoing, learners, observers, actor, reason},
+  }
+}
+
+const NOTHING = {
+  op: null,
+  key: null,
+  keyEncoding: null,
+  value: null,
+  valueEncoding: null,
+  expectedVersion: null,
+  sessionId: null,
+  sequence: null,
+  membership: null,
+  reason: null,
+}
+
+function commandFields(data: Uint8Array): Partial<LogRecord> {
+  const command = describeCommand(data)
+  if (command.op === 'malformed') return {op: command.op, reason: command.reason}
+  if (command.op === 'open-session') return {op: command.op}
+  const key = textValueOf(command.key)
+  const {op, expectedVersion, sessionId, sequence} = command
+  const fields = {op, key: key.text, keyEncoding: key.encoding}
+  const where = {expectedVersion, sessionId, sequence}
+  if (command.op === 'delete') return {...fields, ...where}
+  const value = textValueOf(command.value)
+  return {...fields, value: value.text, valueEncoding: value.encoding, ...where}
+}
