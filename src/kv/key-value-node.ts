@@ -1,0 +1,34 @@
+import type {NodeHost} from '../node/api.js'
+import {type KeyValueReader, notInitialised, runtimeOf, withLeader} from './requests.js'
+import type {CommandResult} from './state.js'
+
+/** What all handlers of one node share. */
+export class KeyValueNode {
+  readonly #host: NodeHost
+  readonly #stateMachine: () => KeyValueReader | undefined
+
+  constructor(host: NodeHost, stateMachine: () => KeyValueReader | undefined) {
+    this.#host = host
+    this.#stateMachine = stateMachine
+  }
+
+  async propose(data: Uint8Array): Promise<CommandResult> {
+    const {result} = await runtimeOf(this.#host).propose(data)
+    return result as CommandResult
+  }
+
+  async readBarrier(): Promise<void> {
+    await runtimeOf(this.#host).readBarrier()
+  }
+
+  /** Throws RAFTCTL_NOT_INITIALISED on a pristine node. */
+  state(): KeyValueReader {
+    const state = this.#stateMachine()
+    if (state === undefined) throw notInitialised(this.#host)
+    return state
+  }
+
+  failure(error: unknown): unknown {
+    return withLeader(error, this.#host)
+  }
+}
