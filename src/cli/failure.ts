@@ -1,5 +1,6 @@
 /** Every way a command can end badly, as one RaftctlError and one way to print it. */
 import {RaftctlError} from '../errors.js'
+import {printable} from './cells.js'
 
 /** The last line on standard error under --json. Fields are only added. */
 export interface FailureRecord {
@@ -67,8 +68,10 @@ export function renderFailure(
     lines.push(JSON.stringify(failureRecord(error, exit)))
   } else {
     const label = colour ? '\u001b[31merror:\u001b[39m' : 'error:'
-    lines.push(`${label} ${error.message}`)
-    if (error.hint !== undefined) lines.push(`hint: ${error.hint}`)
+    lines.push(`${label} ${printable(error.message)}`)
+    if (error.hint !== undefined) {
+      lines.push(`hint: ${error.hint.split('\n').map(printable).join('\n')}`)
+    }
   }
   return `${lines.join('\n')}\n`
 }

@@ -1,6 +1,10 @@
 /** Turning what a command returns into text: JSON, YAML, a drawn table, or tabs for a pipe. */
+import type {Cell, Table} from './cells.js'
+import {cellText, printable} from './cells.js'
 import type {Format} from './format.js'
 import type {Terminal} from './terminal.js'
+
+export type {Cell, Column, Table} from './cells.js'
 
 /** What a command returns; `print` completes it with apiVersion and warnings. */
 export interface Result {
@@ -12,25 +16,6 @@ export interface Result {
 export type Printed<R extends Result> = R & {
   readonly apiVersion: 'raftctl/v1'
   readonly warnings: readonly string[]
-}
-
-/** undefined and null are shown as a dash. */
-export type Cell = string | number | bigint | boolean | null | undefined
-
-export interface Column {
-  readonly title: string
-  readonly align?: 'left' | 'right'
-  /** Shown with -o wide only. */
-  readonly wide?: boolean
-  /** Characters, for streams, whose later rows are not known when the first is printed. */
-  readonly width?: number
-  /** May be cut to fit the terminal; nothing is ever cut in a pipe. */
-  readonly cut?: boolean
-}
-
-export interface Table {
-  readonly columns: readonly Column[]
-  readonly rows: readonly (readonly Cell[])[]
 }
 
 /** How a result looks to a person. */
@@ -92,23 +77,6 @@ export function renderTabs(table: Table): string {
   return [header, ...table.rows]
     .map(row => row.map(cell => printable(cellText(cell))).join('\t'))
     .join('\n')
-}
-
-export function cellText(cell: Cell): string {
-  return cell === null || cell === undefined ? '-' : String(cell)
-}
-
-/**
- * Without what would move the cursor, colour the screen or break the row: a stored value must not
- * be able to drive the terminal of whoever looks at it.
- */
-export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, character => {
-    if (character === '\n') return '\\n'
-    if (character === '\t') return '\\t'
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
 }
 
 function visible(table: Table, wide: boolean): Table {

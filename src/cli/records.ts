@@ -1,7 +1,9 @@
 /** Results that flow: one JSON object or one row at a time, at the reader's pace. */
+
+import type {Cell, Column} from './cells.js'
+import {cellText, printable} from './cells.js'
 import type {Format} from './format.js'
-import type {Cell, Column} from './output.js'
-import {cellText, printable, toJson} from './output.js'
+import {toJson} from './output.js'
 import type {Terminal} from './terminal.js'
 
 export interface RecordView<T> {

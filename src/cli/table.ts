@@ -1,7 +1,7 @@
 /** Tables at a terminal, fitted to its width. Loaded only when one is drawn. */
 import Drawn from 'cli-table3'
-import type {Column, Table} from './output.js'
-import {cellText, printable} from './output.js'
+import type {Column, Table} from './cells.js'
+import {cellText, printable} from './cells.js'
 import type {Terminal} from './terminal.js'
 
 const GAP = '  '
