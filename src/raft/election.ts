@@ -16,16 +16,18 @@ import {logIndex, term} from './types.js'
 
 export type CampaignKind = 'pre-vote' | 'vote' | 'forced'
 
-/** Counts towards an election; a sole voter waits for nobody. */
-export function tickElection(raft: RaftState): void {
+/** Counts towards an election, a sole voter waiting for nobody; true when the timer ran out in vain. */
+export function tickElection(raft: RaftState): boolean {
   raft.electionElapsedTicks++
   const waits = raft.electionElapsedTicks < raft.electionDeadlineTicks
-  if (waits && !(raft.role === 'follower' && isSoleVoter(raft))) return
-  if (mayCampaign(raft)) campaign(raft, raft.preVote ? 'pre-vote' : 'vote')
-  else if (!waits) {
-    // Nothing to do but wait; a leader that was silent for so long no longer counts as one.
-    becomeFollower(raft, raft.currentTerm, undefined)
+  if (waits && !(raft.role === 'follower' && isSoleVoter(raft))) return false
+  if (mayCampaign(raft)) {
+    campaign(raft, raft.preVote ? 'pre-vote' : 'vote')
+    return false
   }
+  // Nothing to do but wait; a leader that was silent for so long no longer counts as one.
+  if (!waits) becomeFollower(raft, raft.currentTerm, undefined)
+  return !waits
 }
 
 /**
@@ -47,7 +49,13 @@ export function campaign(raft: RaftState, kind: CampaignKind): void {
   if (kind === 'pre-vote') {
     becomePreCandidate(raft)
     for (const to of otherVoters(raft)) {
-      raft.sendNow({kind: 'request-pre-vote', to, term: term(raft.currentTerm + 1), last: log.last})
+      raft.sendNow({
+        kind: 'request-pre-vote',
+        to,
+        term: term(raft.currentTerm + 1),
+        last: log.last,
+        commit: log.committed,
+      })
     }
     // Whoever has nobody to ask goes on at once.
     if (countVotes(membership, id => raft.votes.get(id)) === 'won') campaign(raft, 'vote')
@@ -57,7 +65,13 @@ export function campaign(raft: RaftState, kind: CampaignKind): void {
   raft.campaignForced = kind === 'forced'
   for (const to of otherVoters(raft)) {
     // Asking is a promise here: an asker that forgot its term could use the same grant twice.
-    raft.sendAfterSync({kind: 'request-vote', to, last: log.last, force: raft.campaignForced})
+    raft.sendAfterSync({
+      kind: 'request-vote',
+      to,
+      last: log.last,
+      commit: log.committed,
+      force: raft.campaignForced,
+    })
   }
 }
 
@@ -73,6 +87,7 @@ export function handleRequestPreVote(raft: RaftState, request: RequestPreVote): 
     // A grant carries the term that was asked for, a refusal our own, from which the asker learns.
     term: granted ? request.term : raft.currentTerm,
     granted,
+    commit: raft.log.committed,
   })
 }
 
@@ -102,7 +117,12 @@ export function handleRequestVote(raft: RaftState, request: RequestVote): void {
     raft.electionElapsedTicks = 0
   }
 
-  raft.sendAfterSync({kind: 'request-vote-response', to: request.from, granted})
+  answerVote(raft, request.from, granted)
+}
+
+export function answerVote(raft: RaftState, to: NodeId, granted: boolean): void {
+  const commit = raft.log.committed
+  raft.sendAfterSync({kind: 'request-vote-response', to, granted, commit})
 }
 
 export function handleRequestVoteResponse(raft: RaftState, response: RequestVoteResponse): void {

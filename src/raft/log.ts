@@ -12,7 +12,7 @@ import {invariant} from './invariant.js'
 import type {LogReader} from './log-reader.js'
 import type {SnapshotMeta} from './messages.js'
 import type {Entry, LogIndex, LogPosition, Term} from './types.js'
-import {logIndex, term} from './types.js'
+import {logIndex, ORIGIN, term} from './types.js'
 
 interface WriteInFlight {
   readonly readyNumber: number
@@ -55,6 +55,12 @@ export class RaftLog {
 
   get last(): LogPosition {
     return {index: this.lastIndex, term: this.lastTerm}
+  }
+
+  /** The newest position known to be committed that the log still tells the term of. */
+  get committed(): LogPosition {
+    const at = this.term(this.commitIndex)
+    return at === undefined ? ORIGIN : {index: this.commitIndex, term: at}
   }
 
   get lastTerm(): Term {
@@ -135,6 +141,11 @@ export class RaftLog {
     invariant(index <= this.lastIndex, 'the commit index stays within the log')
     this.commitIndex = index
     return true
+  }
+
+  /** Somebody knows this position to be committed; so do we, if we hold it. */
+  learnCommitted(position: LogPosition): void {
+    if (position.index > this.commitIndex && this.matches(position)) this.commitTo(position.index)
   }
 
   /**

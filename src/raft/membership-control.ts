@@ -16,6 +16,8 @@ import {
 } from './membership.js'
 import type {ChangeRefusal, MembershipChange} from './membership-change.js'
 import {planChange} from './membership-change.js'
+import type {MemberRemoved} from './messages.js'
+import {countVotes} from './quorum.js'
 import type {RaftState} from './raft-state.js'
 import {becomeFollower} from './roles.js'
 import type {Entry, LogIndex, NodeId, Term} from './types.js'
@@ -51,7 +53,7 @@ export interface LearnerLag {
   readonly recentlyActive: boolean
 }
 
-/** How long a removed member is still served, and a removed node still answers, in election timeouts. */
+/** How long a removed member is still served, in election timeouts. */
 const FAREWELL_TIMEOUTS = 2
 
 export function proposeMembership(
@@ -125,15 +127,34 @@ export function advanceMembership(raft: RaftState): void {
   if (ready) appendOwnChange(raft, {kind: 'promote', id: ready.id}, 'the learner is caught up')
 }
 
-/** Stops serving who was removed long enough ago, and stops oneself when removed. */
-export function tickFarewells(raft: RaftState): void {
+/** Stops serving who was removed long enough ago. */
+export function tickDepartures(raft: RaftState): void {
   for (const [id, {departing}] of raft.progress) {
     if (departing && raft.tick >= departing.untilTick) raft.progress.delete(id)
   }
-  if (raft.isLeader || !isRemovedId(raft.membership, raft.nodeId)) return
-  // For a while the survivors may still need our vote: they know of the removal only once applied.
-  raft.farewellTicks++
-  if (raft.farewellTicks >= FAREWELL_TIMEOUTS * raft.config.electionTicks) raft.removed = true
+}
+
+/**
+ * We have applied our own removal. The survivors may still need our vote while they have not, so we
+ * ask around, at a term that changes nothing, until a majority of them says that we are gone.
+ */
+export function askAboutRemoval(raft: RaftState): void {
+  for (const to of raft.membership.voters) {
+    raft.sendNow({kind: 'request-pre-vote', to, last: raft.log.last, commit: raft.log.committed})
+  }
+}
+
+/** A member's word, from a committed membership, that we are none; ids are never used again. */
+export function handleMemberRemoved(raft: RaftState, message: MemberRemoved): void {
+  if (message.membershipIndex < raft.membership.index) return
+  if (!isRemovedId(raft.membership, raft.nodeId)) {
+    becomeFollower(raft, raft.currentTerm, undefined)
+    raft.removed = true
+    return
+  }
+  raft.removalWitnesses.add(message.from)
+  const told = (id: NodeId) => raft.removalWitnesses.has(id) || undefined
+  if (countVotes(raft.membership, told) === 'won') raft.removed = true
 }
 
 /** Why a learner must not vote yet; undefined when it may (thesis §4.2.1). */
@@ -165,7 +186,7 @@ function applyMembership(raft: RaftState, membership: Membership): void {
   invariant(membership.index >= raft.membership.index, 'memberships apply in log order')
   const wasVoter = isVoter(raft.membership, raft.nodeId)
   raft.membership = membership
-  raft.farewellTicks = 0
+  raft.removalWitnesses.clear()
   if (!raft.isLeader) {
     const campaigning = raft.role === 'candidate' || raft.role === 'pre-candidate'
     if (!campaigning) raft.role = raft.restingRole()

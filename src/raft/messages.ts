@@ -12,25 +12,33 @@ interface Envelope {
   readonly term: Term
 }
 
+/**
+ * Vote messages carry a position that their sender knows to be committed. Whoever holds it learns that
+ * it is: a voter that has not heard of a membership's commit must not be kept from electing by it.
+ */
+interface VoteEnvelope extends Envelope {
+  readonly commit: LogPosition
+}
+
 /** Asks whether a vote could be won, at the term it would be asked for; changes no term (thesis §9.6). */
-export interface RequestPreVote extends Envelope {
+export interface RequestPreVote extends VoteEnvelope {
   readonly kind: 'request-pre-vote'
   readonly last: LogPosition
 }
 
-export interface RequestPreVoteResponse extends Envelope {
+export interface RequestPreVoteResponse extends VoteEnvelope {
   readonly kind: 'request-pre-vote-response'
   readonly granted: boolean
 }
 
 /** Paper §5.2. `force` marks a campaign that the leader itself ordered; it overrides the lease. */
-export interface RequestVote extends Envelope {
+export interface RequestVote extends VoteEnvelope {
   readonly kind: 'request-vote'
   readonly last: LogPosition
   readonly force: boolean
 }
 
-export interface RequestVoteResponse extends Envelope {
+export interface RequestVoteResponse extends VoteEnvelope {
   readonly kind: 'request-vote-response'
   readonly granted: boolean
 }

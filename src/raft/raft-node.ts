@@ -10,6 +10,7 @@
 import type {RaftConfig} from './config.js'
 import {checkConfig} from './config.js'
 import {
+  answerVote,
   campaign,
   handleRequestPreVote,
   handleRequestPreVoteResponse,
@@ -31,10 +32,12 @@ import type {MembershipOutcome} from './membership-control.js'
 import {
   advanceMembership,
   applyMemberships,
+  askAboutRemoval,
+  handleMemberRemoved,
   lagOf,
   noteMemberships,
   proposeMembership,
-  tickFarewells,
+  tickDepartures,
 } from './membership-control.js'
 import type {
   AppendEntries,
@@ -118,8 +121,8 @@ export class RaftNode {
   readonly #raft: RaftState
   #readyNumber = 0
   #inFlight: ReadyInFlight[] = []
-  /** Term and vote that the last Ready with a hard state carried. */
-  #handedOut: Pick<HardState, 'term' | 'votedFor'>
+  /** What the last Ready with a hard state carried. */
+  #handedOut: HardState
   #applyingBytes: {readonly index: LogIndex; readonly bytes: number}[] = []
   #installHandedOut: SnapshotMeta | undefined
   #started = false
@@ -128,7 +131,8 @@ export class RaftNode {
   constructor(config: RaftConfig, log: LogReader) {
     checkConfig(config)
     this.#raft = new RaftState(config, log)
-    this.#handedOut = {term: this.#raft.currentTerm, votedFor: this.#raft.votedFor}
+    const {currentTerm, votedFor} = this.#raft
+    this.#handedOut = {term: currentTerm, votedFor, commitIndex: logIndex(0)}
   }
 
   /**
@@ -141,7 +145,7 @@ export class RaftNode {
     invariant(!this.#started, 'restore comes first')
     raft.currentTerm = hardState.term
     raft.votedFor = hardState.votedFor
-    this.#handedOut = {term: hardState.term, votedFor: hardState.votedFor}
+    this.#handedOut = hardState
     const commit = Math.max(hardState.commitIndex, appliedIndex, snapshot?.index ?? 0)
     invariant(commit <= raft.log.lastIndex, 'the log holds everything that is committed')
     invariant(appliedIndex >= raft.log.firstIndex - 1, 'the state continues into the log')
@@ -221,8 +225,7 @@ export class RaftNode {
     if (raft.removed) return
     raft.tick++
     if (raft.isLeader) this.#tickLeader()
-    else tickElection(raft)
-    tickFarewells(raft)
+    else if (tickElection(raft) && isRemovedId(raft.membership, raft.nodeId)) askAboutRemoval(raft)
   }
 
   /** Starts an election now, if this node may stand; returns whether it did. */
@@ -335,11 +338,12 @@ export class RaftNode {
   step(message: Message): void {
     this.#started = true
     const raft = this.#raft
-    if (raft.removed || message.groupId !== raft.groupId || message.to !== raft.nodeId) return
+    if (message.groupId !== raft.groupId || message.to !== raft.nodeId) return
     if (message.kind === 'member-removed') {
-      this.handleMemberRemoved(message)
+      handleMemberRemoved(raft, message)
       return
     }
+    if ('commit' in message) raft.log.learnCommitted(message.commit)
 
     const asksForVote = message.kind === 'request-vote' || message.kind === 'request-pre-vote'
     if (asksForVote && isRemovedId(raft.membership, message.from)) {
@@ -399,12 +403,8 @@ export class RaftNode {
     this.step(message)
   }
 
-  /** A member's word, from a committed membership, that we are none; ids are never used again. */
   handleMemberRemoved(message: MemberRemoved): void {
-    const raft = this.#raft
-    if (message.membershipIndex < raft.membership.index) return
-    becomeFollower(raft, raft.currentTerm, undefined)
-    raft.removed = true
+    this.step(message)
   }
 
   /** Everything to be done since the last one; undefined when there is nothing. */
@@ -520,6 +520,7 @@ export class RaftNode {
     raft.heartbeatElapsedTicks++
     if (raft.heartbeatElapsedTicks >= raft.config.heartbeatTicks) broadcastHeartbeat(raft)
     tickSnapshots(raft)
+    tickDepartures(raft)
   }
 
   /** Has a quorum been heard from within an election timeout? (thesis §6.2) */
@@ -534,7 +535,7 @@ export class RaftNode {
     const raft = this.#raft
     const {from: to} = message
     if (message.kind === 'request-vote') {
-      raft.sendAfterSync({kind: 'request-vote-response', to, granted: false})
+      answerVote(raft, to, false)
     } else if (isFromLeader(message)) {
       // Frees a node that is stuck at a higher term: its leader steps down and a new one is found.
       const rejection = {index: ORIGIN.index, rejected: true, hint: ORIGIN}
@@ -542,7 +543,7 @@ export class RaftNode {
     }
   }
 
-  #dispatch(message: Message): void {
+  #dispatch(message: Exclude<Message, MemberRemoved>): void {
     const raft = this.#raft
     switch (message.kind) {
       case 'request-pre-vote':
@@ -584,9 +585,6 @@ export class RaftNode {
       case 'read-index-response':
         handleReadIndexResponse(raft, message)
         return
-      case 'member-removed':
-        this.handleMemberRemoved(message)
-        return
     }
   }
 
@@ -599,14 +597,19 @@ export class RaftNode {
 
   /**
    * Written whenever term or vote changed, and with every entry: the commit record that rides along
-   * tells, after a restart, up to which membership this node had to apply.
+   * tells, after a restart, up to which membership this node had to apply. A membership that was
+   * applied is recorded at once, so that a restart does not bring back an older one.
    */
   #hardStateToHandOut(writes: boolean): HardState | undefined {
-    const {currentTerm: term, votedFor, log} = this.#raft
-    const changed = term !== this.#handedOut.term || votedFor !== this.#handedOut.votedFor
-    if (!changed && !writes) return undefined
-    this.#handedOut = {term, votedFor}
-    return {term, votedFor, commitIndex: log.commitIndex}
+    const {currentTerm, votedFor, membership, log} = this.#raft
+    const before = this.#handedOut
+    const same =
+      before.term === currentTerm &&
+      before.votedFor === votedFor &&
+      before.commitIndex >= membership.index
+    if (same && !writes) return undefined
+    this.#handedOut = {term: currentTerm, votedFor, commitIndex: log.commitIndex}
+    return this.#handedOut
   }
 
   /** The next page to apply: committed, durable here, each entry once, a bounded amount at a time. */

@@ -47,8 +47,10 @@ export class RaftState {
   membership: Membership
   /** Handed out for applying, not applied yet; ascending. */
   membershipsApplying: Membership[] = []
-  /** No member any more, by the log or by a peer's word. */
+  /** No member any more, and nobody needs our vote to find that out. */
   removed = false
+  /** Members that have applied our removal, as we have. */
+  removalWitnesses = new Set<NodeId>()
   snapshotIndex: LogIndex = logIndex(0)
   snapshotTerm: Term = term(0)
 
@@ -70,8 +72,6 @@ export class RaftState {
   transferTarget: NodeId | undefined
   /** The transfer is given up at this tick. */
   transferDeadlineTick = 0
-  /** Ticks since this node applied a membership without it. */
-  farewellTicks = 0
   /** Leaders: bytes of records appended by this leader and not committed yet, oldest first. */
   uncommitted: {index: LogIndex; bytes: number}[] = []
   uncommittedBytes = 0

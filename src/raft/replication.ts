@@ -163,7 +163,7 @@ function sendAppend(raft: RaftState, progress: Progress, empty = false): boolean
   const {log, limits} = raft
   const prevIndex = logIndex(progress.nextIndex - 1)
   const prevTerm = log.term(prevIndex)
-  if (prevTerm === undefined) {
+  if (prevTerm === undefined || progress.nextIndex < log.firstIndex) {
     requestSnapshot(raft, progress)
     return false
   }

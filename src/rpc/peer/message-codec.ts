@@ -32,6 +32,11 @@ const LENGTH_BYTES = 4
 const MESSAGES_MAX = 10_000
 const NO_ENTRIES = Buffer.alloc(0)
 
+function setHint(wire: PeerMessage, position: LogPosition): void {
+  wire.hintIndex = toWireNumber(position.index)
+  wire.hintTerm = toWireNumber(position.term)
+}
+
 /** Throws RAFTCTL_USAGE or RAFTCTL_TOO_LARGE for what no sender of ours would write. */
 export function batchFromWire(batch: PeerBatch): StreamMessage[] {
   const {messages} = batch
@@ -64,14 +69,17 @@ function fill(wire: PeerMessage, message: StreamMessage): void {
   switch (message.kind) {
     case 'request-pre-vote':
       setPosition(wire, message.last)
+      setHint(wire, message.commit)
       return
     case 'request-vote':
       wire.flag = message.force
       setPosition(wire, message.last)
+      setHint(wire, message.commit)
       return
     case 'request-pre-vote-response':
     case 'request-vote-response':
       wire.flag = message.granted
+      setHint(wire, message.commit)
       return
     case 'append-entries':
       wire.commitIndex = toWireNumber(message.commitIndex)
@@ -81,8 +89,7 @@ function fill(wire: PeerMessage, message: StreamMessage): void {
     case 'append-entries-response':
       wire.index = toWireNumber(message.index)
       wire.flag = message.rejected
-      wire.hintIndex = toWireNumber(message.hint.index)
-      wire.hintTerm = toWireNumber(message.hint.term)
+      setHint(wire, message.hint)
       return
     case 'heartbeat':
       wire.commitIndex = toWireNumber(message.commitIndex)
@@ -124,13 +131,29 @@ export function messageFromWire(wire: PeerMessage, group: number): StreamMessage
   }
   switch (wire.kind) {
     case PeerMessageKind.REQUEST_PRE_VOTE:
-      return {kind: 'request-pre-vote', ...envelope, last: positionOf(wire)}
+      return {kind: 'request-pre-vote', ...envelope, last: positionOf(wire), commit: hintOf(wire)}
     case PeerMessageKind.REQUEST_PRE_VOTE_RESPONSE:
-      return {kind: 'request-pre-vote-response', ...envelope, granted: wire.flag}
+      return {
+        kind: 'request-pre-vote-response',
+        ...envelope,
+        granted: wire.flag,
+        commit: hintOf(wire),
+      }
     case PeerMessageKind.REQUEST_VOTE:
-      return {kind: 'request-vote', ...envelope, last: positionOf(wire), force: wire.flag}
+      return {
+        kind: 'request-vote',
+        ...envelope,
+        last: positionOf(wire),
+        commit: hintOf(wire),
+        force: wire.flag,
+      }
     case PeerMessageKind.REQUEST_VOTE_RESPONSE:
-      return {kind: 'request-vote-response', ...envelope, granted: wire.flag}
+      return {
+        kind: 'request-vote-response',
+        ...envelope,
+        granted: wire.flag,
+        commit: hintOf(wire),
+      }
     case PeerMessageKind.APPEND_ENTRIES: {
       const prev = positionOf(wire)
       const entries = entriesFromWire(wire.entries, prev)
@@ -148,7 +171,7 @@ export function messageFromWire(wire: PeerMessage, group: number): StreamMessage
         ...envelope,
         index: indexFromWire(wire.index),
         rejected: wire.flag,
-        hint: {index: indexFromWire(wire.hintIndex), term: termFromWire(wire.hintTerm)},
+        hint: hintOf(wire),
       }
     case PeerMessageKind.HEARTBEAT:
       return {
@@ -178,6 +201,10 @@ export function messageFromWire(wire: PeerMessage, group: number): StreamMessage
 
 function positionOf(wire: PeerMessage): LogPosition {
   return {index: indexFromWire(wire.index), term: termFromWire(wire.indexTerm)}
+}
+
+function hintOf(wire: PeerMessage): LogPosition {
+  return {index: indexFromWire(wire.hintIndex), term: termFromWire(wire.hintTerm)}
 }
 
 const KIND_CODES: Record<StreamMessage['kind'], PeerMessageKind> = {

@@ -46,10 +46,10 @@ const of = <Kind extends string, Fields extends object>(kind: Kind, fields: Fiel
   fc.record({kind: fc.constant(kind), ...envelope, ...fields})
 
 const message = fc.oneof(
-  of('request-pre-vote', {last: position}),
-  of('request-pre-vote-response', {granted: fc.boolean()}),
-  of('request-vote', {last: position, force: fc.boolean()}),
-  of('request-vote-response', {granted: fc.boolean()}),
+  of('request-pre-vote', {last: position, commit: position}),
+  of('request-pre-vote-response', {granted: fc.boolean(), commit: position}),
+  of('request-vote', {last: position, commit: position, force: fc.boolean()}),
+  of('request-vote-response', {granted: fc.boolean(), commit: position}),
   fc
     .tuple(of('append-entries', {commitIndex: index}), prevAndEntries)
     .map(([head, tail]) => ({...head, ...tail})),
