@@ -22,7 +22,7 @@ import type {
 import {failureOf} from './call.js'
 import {backoffMs, type Deadline, deadlineAfter, interrupted, pause, spell} from './deadline.js'
 import {bytes, openSession} from './key-value-calls.js'
-import {isRepeatable, type Router} from './router.js'
+import {isRepeatable, lastWord, type Router} from './router.js'
 import type {Session} from './session.js'
 import type {KeyDeleted, KeyFound, KeyPut} from './types.js'
 
@@ -360,7 +360,8 @@ export class Pipeline {
     const {timeoutMs} = operation.deadline
     const error =
       why ?? new RaftctlError('RAFTCTL_TIMED_OUT', `no answer within ${spell(timeoutMs)}`)
-    operation.reject(this.#isInDoubt(operation) ? doubt(error) : error)
+    const certain = lastWord(error, operation.deadline)
+    operation.reject(this.#isInDoubt(operation) ? doubt(error) : certain)
   }
 
   #isInDoubt({body, unresolved}: Operation): boolean {

@@ -13,6 +13,8 @@ const STATUS_MS = 1000
 const KNOCK_MS = 1500
 /** How long one attempt that may be repeated waits, before the leader is looked for anew. */
 const ATTEMPT_MS = 2000
+/** What an attempt needs at least to be worth sending. */
+const ANSWER_MS = 20
 /** Without a pinned cluster id: how long to hear the other endpoints out once a leader answered. */
 const HEAR_OUT_MS = 300
 
@@ -192,12 +194,14 @@ export class Router {
         redirected = error.leader !== undefined && attempt < 3
         this.leaderWas(address!, redirected ? error.leader : undefined)
       }
-      if (deadline.expired()) throw inDoubt ? doubt(error, repeat) : error
-      if (!redirected) {
-        await pause(backoffMs(attempt), this.#signal).catch(cause => {
-          throw inDoubt ? doubt(cause, repeat) : cause
-        })
+      // An attempt without the time for an answer would only cast doubt.
+      const nap = redirected ? 0 : backoffMs(attempt)
+      if (deadline.remainingMs() < nap + ANSWER_MS) {
+        throw inDoubt ? doubt(error, repeat) : lastWord(error, deadline)
       }
+      await pause(nap, this.#signal).catch(cause => {
+        throw inDoubt ? doubt(cause, repeat) : cause
+      })
     }
   }
 
@@ -308,6 +312,16 @@ function isUnready(error: unknown, address: string | undefined): boolean {
   return (
     address !== undefined && error instanceof RaftctlError && error.code === 'RAFTCTL_UNREACHABLE'
   )
+}
+
+/** "Not me" is news for the client only: to the caller it means that nobody led in time. */
+export function lastWord(error: RaftctlError, {timeoutMs}: Deadline): RaftctlError {
+  if (error.code !== 'RAFTCTL_NOT_LEADER') return error
+  const text = `no member came to lead within ${spell(timeoutMs)}: ${error.message}`
+  return new RaftctlError('RAFTCTL_NO_LEADER', text, {
+    hint: 'Try again; if it goes on, see "raftctl status".',
+    cause: error,
+  })
 }
 
 function isInterrupted(error: unknown): boolean {
