@@ -66,8 +66,12 @@ export class NodeFileSystem implements FileSystem {
     return new Promise(resolve => setImmediate(resolve))
   }
 
-  lock(directory: string): Promise<DirectoryLock> {
-    return lockDirectory(directory)
+  async lock(directory: string): Promise<DirectoryLock> {
+    try {
+      return await lockDirectory(directory)
+    } catch (error) {
+      throw error instanceof RaftctlError ? error : ioError(error, directory, 'lock')
+    }
   }
 }
 

@@ -9,7 +9,7 @@
 import type {HardState} from '../../raft/types.js'
 import type {FileSystem, OpenFile} from '../file-system.js'
 import {ensureDirectory, PARTIAL, parentOf} from '../file-system.js'
-import {HEADER_BYTES, NO_HARD_STATE, parseSegmentName} from './format.js'
+import {NO_HARD_STATE, parseSegmentName} from './format.js'
 import {LogTable} from './log-table.js'
 import {type Batch, BatchScanner, examineTail} from './scan.js'
 import {damaged, listSegments, readHeader, Segment} from './segment.js'
@@ -139,9 +139,9 @@ export class Replay {
     return segment
   }
 
-  /** Reads every whole batch of the segment. */
+  /** Reads every whole batch of the segment that was not read before. */
   batches(segment: Segment, file: OpenFile): void {
-    const scanner = new BatchScanner(file, segment.header.logId, HEADER_BYTES, this.chain)
+    const scanner = new BatchScanner(file, segment.header.logId, segment.end, this.chain)
     for (let batch = scanner.next(); batch !== undefined; batch = scanner.next()) {
       this.#take(segment, batch)
       segment.end = scanner.offset
