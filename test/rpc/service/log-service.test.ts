@@ -1,0 +1,159 @@
+import * as grpc from '@grpc/grpc-js'
+import {afterEach, describe, expect, test} from 'vitest'
+import {encodeEntry} from '../../../src/raft/entry.js'
+import {logIndex, term} from '../../../src/raft/types.js'
+import {type LogEntriesPage, LogServiceClient} from '../../../src/rpc/gen/raftctl/v1/log.js'
+import {fromServiceError, type StatusLike} from '../../../src/rpc/status.js'
+import {type FakeNode, startFake, stopAll} from '../cluster-of-fakes.js'
+import {identityOf, membershipOf, until} from '../support.js'
+
+const clients: grpc.Client[] = []
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.close()
+  await stopAll()
+})
+
+/** A node with entries first…last of `bytes` each, committed up to `commit`. */
+async function nodeWith(
+  first: number,
+  last: number,
+  commit: number,
+  bytes = 10,
+): Promise<FakeNode> {
+  const node = await startFake()
+  node.host.belong(identityOf(1), membershipOf([node.address]))
+  const {runtime} = node.host
+  for (let i = first; i <= last; i++) {
+    runtime!.entries.push(encodeEntry(logIndex(i), term(1), 'command', Buffer.alloc(bytes, i)))
+  }
+  runtime!.commitIndex = logIndex(commit)
+  return node
+}
+
+function range(node: FakeNode, from: number | bigint, to: number | bigint) {
+  const client = new LogServiceClient(node.address, grpc.credentials.createInsecure())
+  clients.push(client)
+  return client.logEntriesRange({from: BigInt(from), to: BigInt(to)})
+}
+
+async function read(stream: ReturnType<typeof range>): Promise<[number[], string | undefined]> {
+  const indexes: number[] = []
+  try {
+    for await (const page of stream as AsyncIterable<LogEntriesPage>) {
+      indexes.push(...page.entries.map(entry => Number(entry.index)))
+    }
+    return [indexes, undefined]
+  } catch (error) {
+    return [indexes, fromServiceError(error as StatusLike).code]
+  }
+}
+
+const upTo = (from: number, to: number) => Array.from({length: to - from + 1}, (_, i) => from + i)
+
+describe('a range of entries', () => {
+  const cases: [string, number | bigint, number | bigint, number[], string?][] = [
+    ['is inclusive', 7, 9, [7, 8, 9]],
+    ['ends at the commit index', 1, Number.MAX_SAFE_INTEGER, upTo(1, 15)],
+    ['begins at the first available by default', 0, 3, [1, 2, 3]],
+    ['ends at the commit index by default', 14, 0, [14, 15]],
+    ['beyond the commit index is empty', 16, 20, []],
+    ['whose end is before its begin is refused', 9, 7, [], 'RAFTCTL_USAGE'],
+    ['beyond 2^53 - 1 is refused', 1, 2n ** 53n, [], 'RAFTCTL_TOO_LARGE'],
+  ]
+
+  for (const [what, from, to, indexes, code] of cases) {
+    test(what, async () => {
+      const node = await nodeWith(1, 20, 15)
+
+      expect(await read(range(node, from, to))).toEqual([indexes, code])
+    })
+  }
+
+  test('that begins in the compacted part names the first available index', async () => {
+    const node = await nodeWith(100, 120, 120)
+    const stream = range(node, 5, 110)
+    const error = await new Promise<StatusLike>(resolve =>
+      stream.on('error', resolve as never).resume(),
+    )
+
+    expect(fromServiceError(error)).toMatchObject({
+      code: 'RAFTCTL_LOG_COMPACTED',
+      details: {index: 5, firstIndex: 100},
+    })
+  })
+
+  test('on a pristine node is refused', async () => {
+    const node = await startFake()
+
+    expect(await read(range(node, 1, 2))).toEqual([[], 'RAFTCTL_NOT_INITIALISED'])
+  })
+})
+
+describe('a reader that does not keep up', () => {
+  test('holds the log back, and still gets every entry', async () => {
+    const node = await nodeWith(1, 2000, 2000, 20_000)
+    const runtime = node.host.runtime!
+    let pages = 0
+    const original = runtime.logEntriesRange.bind(runtime)
+    runtime.logEntriesRange = (...args) => {
+      pages++
+      return original(...args)
+    }
+    const stream = range(node, 1, 0)
+    stream.pause()
+    let before = -1
+    await until('the node waits for the reader', () => {
+      const settled = pages > 0 && pages === before
+      before = pages
+      return settled
+    })
+    const pagesOfAll = Math.ceil((2000 * 20_024) / (256 * 1024))
+
+    expect(pages).toBeLessThan(pagesOfAll)
+    expect(await read(stream)).toEqual([upTo(1, 2000), undefined])
+  })
+
+  test('and is overtaken by compaction gets an error, not a short success', async () => {
+    const node = await nodeWith(1, 2000, 2000, 20_000)
+    const runtime = node.host.runtime!
+    const stream = range(node, 1, 0)
+    let pages = 0
+    const original = runtime.logEntriesRange.bind(runtime)
+    runtime.logEntriesRange = (...args) => {
+      if (++pages === 3) runtime.entries = runtime.entries.slice(1500)
+      return original(...args)
+    }
+
+    const [indexes, code] = await read(stream)
+
+    expect(code).toBe('RAFTCTL_LOG_COMPACTED')
+    expect(indexes).toEqual(upTo(1, indexes.length))
+    expect(indexes.length).toBeGreaterThan(0)
+  })
+
+  test('and leaves is forgotten', async () => {
+    const node = await nodeWith(1, 2000, 2000, 20_000)
+    const runtime = node.host.runtime!
+    let pages = 0
+    const original = runtime.logEntriesRange.bind(runtime)
+    runtime.logEntriesRange = (...args) => {
+      pages++
+      return original(...args)
+    }
+    const stream = range(node, 1, 0)
+    stream.on('error', () => {})
+    stream.pause()
+    await until('it has begun', () => pages > 0)
+
+    stream.cancel()
+    stream.resume()
+
+    let before = -1
+    await until('nothing more is read', () => {
+      const settled = pages === before
+      before = pages
+      return settled
+    })
+    expect(pages).toBeLessThan(150)
+  })
+})
