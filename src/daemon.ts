@@ -1,0 +1,299 @@
+/**
+ * The composition root of a node: the only place where the real parts meet.
+ *
+ *   data directory ─▶ log, snapshots, state ─▶ NodeRuntime ◀─▶ PeerTransport ◀─▶ one port
+ *
+ * A pristine node has a port and a directory only; `join` gives it the rest.
+ */
+import {randomBytes, randomInt, randomUUID} from 'node:crypto'
+import {hostname} from 'node:os'
+import {RaftctlError} from './errors.js'
+import {LmdbStateMachine} from './kv/lmdb-state-machine.js'
+import {keyValueService} from './kv/service.js'
+import type {JoinPlan, NodeHost, NodeIdentity, NodeRuntimeApi} from './node/api.js'
+import {NodeRuntime} from './node/runtime.js'
+import type {NodeSettings} from './node/settings.js'
+import {DEFAULT_SETTINGS} from './node/settings.js'
+import {systemClock} from './node/system-clock.js'
+import {decodeEntry} from './raft/entry.js'
+import {groupId, logIndex, term} from './raft/types.js'
+import {KeyValueServiceService} from './rpc/gen/raftctl/v1/kv.js'
+import {PeerTransport} from './rpc/peer/transport.js'
+import {bindServer} from './rpc/server.js'
+import {nodeServices} from './rpc/services.js'
+import type {DataDirectory} from './storage/data-directory.js'
+import {openDataDirectory} from './storage/data-directory.js'
+import {NodeFileSystem} from './storage/node-file-system.js'
+import {openSnapshotStore} from './storage/snapshot-store.js'
+import {openWal} from './storage/wal/wal.js'
+
+export interface LogRecord {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly event: string
+  readonly [field: string]: unknown
+}
+
+export interface DaemonOptions {
+  readonly dataDir: string
+  /** HOST:PORT; port 0 takes a free one. */
+  readonly listen: string
+  /** HOST:PORT under which others reach this node; where it listens by default. */
+  readonly advertise?: string
+  /** Its name among the members; the host's by default. */
+  readonly name?: string
+  readonly version: string
+  readonly settings?: Partial<NodeSettings>
+  readonly log: (record: LogRecord) => void
+}
+
+export interface Daemon {
+  /** HOST:PORT that is listened on, the port a real one. */
+  readonly address: string
+  /** Resolves after `stop`; rejects with what stopped the node: a failure, or its removal. */
+  readonly done: Promise<void>
+  /** Hands leadership over, seals the log, frees port and directory. */
+  stop(): Promise<void>
+}
+
+const GROUP = groupId(1)
+
+/**
+ * Starts a node. RAFTCTL_DIRECTORY_IN_USE, RAFTCTL_NOT_PRISTINE, RAFTCTL_DATA_DAMAGED,
+ * RAFTCTL_FORMAT_NEWER, RAFTCTL_PORT_IN_USE, RAFTCTL_INPUT_OUTPUT: nothing is left running.
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const fs = new NodeFileSystem()
+  const directory = await openDataDirectory(fs, options.dataDir)
+  const undo = [() => directory.release()]
+  try {
+    const log = (level: LogRecord['level'], event: string, fields: object = {}) => {
+      options.log({level, event, ...fields})
+    }
+    const server = await bindServer({listen: options.listen, log})
+    undo.unshift(() => server.stop())
+    const node = new NodeProcess(options, fs, directory, server.address)
+    undo.unshift(() => node.stop())
+    await node.start()
+    const kv = keyValueService(node, () => node.stateMachine)
+    server.serve([
+      ...nodeServices({host: node, transport: node.transport, tickMs: node.settings.tickMs}),
+      {definition: KeyValueServiceService, handlers: kv},
+    ])
+    return {
+      address: server.address,
+      done: node.done,
+      stop: async () => {
+        await node.stop()
+        await server.stop()
+        await directory.release()
+      },
+    }
+  } catch (error) {
+    for (const step of undo) await step().catch(() => undefined)
+    throw error
+  }
+}
+
+/** What a node with an identity runs. */
+interface Group {
+  readonly runtime: NodeRuntime
+  readonly stateMachine: LmdbStateMachine
+}
+
+class NodeProcess implements NodeHost {
+  readonly storeId: string
+  readonly processNonce = randomUUID()
+  readonly address: string
+  readonly name: string
+  readonly version: string
+  readonly startedMs = Date.now()
+  readonly settings: NodeSettings
+  readonly transport: PeerTransport
+  readonly done: Promise<void>
+  removed = false
+
+  readonly #options: DaemonOptions
+  readonly #fs: NodeFileSystem
+  readonly #directory: DataDirectory
+  #group: Group | undefined
+  #snapshots: Awaited<ReturnType<typeof openSnapshotStore>>['store'] | undefined
+  #joining: Promise<void> | undefined
+  #stopped = false
+  #finish: (failure?: unknown) => void = () => {}
+
+  constructor(
+    options: DaemonOptions,
+    fs: NodeFileSystem,
+    directory: DataDirectory,
+    listening: string,
+  ) {
+    this.#options = options
+    this.#fs = fs
+    this.#directory = directory
+    this.address = options.advertise ?? listening
+    this.name = options.name ?? hostname()
+    this.version = options.version
+    this.settings = {...DEFAULT_SETTINGS, ...options.settings}
+    this.storeId = directory.identity?.storeId ?? randomBytes(16).toString('hex')
+    this.transport = new PeerTransport({
+      host: () => this,
+      snapshots: () => this.#snapshots,
+      log: (level, event, fields) => this.#log(level, event, fields),
+    })
+    this.done = new Promise((resolve, reject) => {
+      this.#finish = failure => (failure === undefined ? resolve() : reject(failure))
+    })
+    this.done.catch(() => undefined)
+  }
+
+  get identity(): NodeIdentity | undefined {
+    return this.#group ? this.#directory.identity : undefined
+  }
+  get runtime(): NodeRuntimeApi | undefined {
+    return this.#group?.runtime
+  }
+  get stateMachine(): LmdbStateMachine | undefined {
+    return this.#group?.stateMachine
+  }
+
+  async start(): Promise<void> {
+    const {identity} = this.#directory
+    if (identity) await this.#openGroup(identity)
+    else this.#log('info', 'pristine', {storeId: this.storeId})
+  }
+
+  async join(plan: JoinPlan): Promise<void> {
+    // One at a time: the second caller finds what the first one made.
+    const earlier = this.#joining
+    this.#joining = (async () => {
+      await earlier?.catch(() => undefined)
+      await this.#join(plan)
+    })()
+    return this.#joining
+  }
+
+  async stop(failure?: unknown): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    await this.#joining?.catch(() => undefined)
+    await this.#group?.runtime
+      .stop()
+      .catch(error => this.#log('error', 'stop', {error: `${error}`}))
+    await this.transport.stop()
+    this.#log('info', 'stopped', {})
+    this.#finish(failure)
+  }
+
+  async #join({identity, membership, firstRecord}: JoinPlan): Promise<void> {
+    const held = this.#directory.identity
+    if (held) {
+      const same =
+        held.clusterId === identity.clusterId &&
+        held.nodeId === identity.nodeId &&
+        held.storeId === identity.storeId
+      if (same) return
+      throw new RaftctlError(
+        'RAFTCTL_NOT_PRISTINE',
+        `this node is member ${held.nodeId} of cluster ${held.clusterId}`,
+        {hint: 'Give the new member an empty data directory.', details: {...held}},
+      )
+    }
+    if (identity.storeId !== this.storeId) {
+      throw new RaftctlError(
+        'RAFTCTL_WRONG_STORE',
+        'this node was started anew since it was asked',
+        {
+          hint: 'Try again.',
+        },
+      )
+    }
+    await this.#prepareLog(firstRecord)
+    // From here on the node is that member, whatever happens: everything before counts for nothing.
+    await this.#directory.writeIdentity(identity)
+    await this.#openGroup(identity)
+    this.transport.setMembership(membership)
+    this.#log('info', 'joined', {clusterId: identity.clusterId, nodeId: identity.nodeId})
+  }
+
+  /** A new log, with the first entry of a new cluster, committed by agreement of all its voters. */
+  async #prepareLog(firstRecord: Uint8Array | undefined): Promise<void> {
+    const first = firstRecord && decodeEntry(firstRecord)
+    if (firstRecord && (first?.kind !== 'membership' || first.index !== 1 || first.term !== 1)) {
+      throw new RaftctlError('RAFTCTL_USAGE', 'the first entry of a cluster is a membership', {})
+    }
+    const paths = this.#directory.groupPaths(GROUP)
+    await this.#discardLog(paths.wal)
+    const {wal} = await openWal(this.#fs, paths.wal)
+    if (first) {
+      await wal.append({
+        reset: undefined,
+        hardState: {term: term(1), votedFor: undefined, commitIndex: logIndex(1)},
+        entries: [first],
+      })
+    }
+    await wal.close()
+  }
+
+  /** What an attempt to join left that did not come to an end was never promised to anybody. */
+  async #discardLog(path: string): Promise<void> {
+    if (this.#fs.kindOf(path) === undefined) return
+    for (const name of this.#fs.list(path)) this.#fs.remove(`${path}/${name}`)
+    await this.#fs.syncDirectory(path)
+  }
+
+  async #openGroup(identity: NodeIdentity): Promise<void> {
+    const paths = this.#directory.groupPaths(GROUP)
+    const {wal, recovery} = await openWal(this.#fs, paths.wal, {mustExist: true})
+    if (recovery.cut) this.#log('warn', 'log-tail-cut', {...recovery.cut})
+    const {store, unusable} = await openSnapshotStore(this.#fs, paths.snapshots, {
+      clusterId: identity.clusterId,
+      groupId: GROUP,
+      wallMs: systemClock.wallMs,
+    })
+    for (const {file, error} of unusable) {
+      this.#log('warn', 'snapshot-unusable', {file, error: error.message})
+    }
+    const stateMachine = await LmdbStateMachine.open(paths.state)
+    this.#snapshots = store
+    const runtime = await NodeRuntime.start({
+      nodeId: identity.nodeId,
+      groupId: GROUP,
+      settings: this.settings,
+      random: () => randomInt(0x1_0000_0000),
+      clock: systemClock,
+      transport: this.transport,
+      log: wal,
+      stateMachine,
+      snapshots: store,
+      events: {
+        failed: error => this.#failed(error),
+        removed: () => this.#leave(identity),
+        note: (event, fields) => this.#log('info', event, fields),
+      },
+    })
+    this.#group = {runtime, stateMachine}
+    this.transport.setMembership(runtime.status().membership)
+    const {firstIndex, lastIndex, commitIndex, lastApplied} = runtime.status()
+    const log = {firstIndex, lastIndex, commitIndex, lastApplied}
+    this.#log('info', 'started', {clusterId: identity.clusterId, nodeId: identity.nodeId, ...log})
+  }
+
+  #failed(error: unknown): void {
+    this.#log('error', 'failed', {error: error instanceof Error ? error.message : String(error)})
+    void this.stop(error)
+  }
+
+  #leave({nodeId}: NodeIdentity): void {
+    this.removed = true
+    void this.stop(
+      new RaftctlError('RAFTCTL_MEMBER_REMOVED', `member ${nodeId} was removed from the cluster`, {
+        hint: 'Its data directory is of no more use; a new member needs an empty one.',
+        details: {memberId: nodeId},
+      }),
+    )
+  }
+
+  #log(level: LogRecord['level'], event: string, fields: object = {}): void {
+    this.#options.log({level, event, ...fields})
+  }
+}
