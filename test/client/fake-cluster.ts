@@ -66,7 +66,10 @@ export class FakeNode {
     request: cluster.ChangeMembershipRequest,
   ) => cluster.ChangeMembershipResponse | RaftctlError | 'cut' = () =>
     new RaftctlError('RAFTCTL_REFUSED', 'not scripted')
-  join: (request: cluster.JoinRequest) => RaftctlError | undefined = () => undefined
+  /** What joining makes of this node. */
+  onJoin: () => void = () => {}
+  /** Refuses to join as long as it is set. */
+  joinFailure: RaftctlError | undefined
   #server: grpc.Server | undefined
   readonly #streams = new Set<grpc.ServerDuplexStream<unknown, unknown>>()
 
@@ -124,7 +127,12 @@ export class FakeNode {
     return {
       status: unary(() => this.#status()),
       initialise: unary(() => unscripted),
-      join: unary((request: cluster.JoinRequest) => this.join(request) ?? {}),
+      join: unary(() => {
+        if (this.joinFailure !== undefined) return this.joinFailure
+        this.pristine = false
+        this.onJoin()
+        return {}
+      }),
       changeMembership: unary((request: cluster.ChangeMembershipRequest) =>
         this.leads ? this.changeMembership(request) : this.#notLeader(),
       ),
@@ -284,7 +292,7 @@ export class FakeCluster {
   }
 
   membership(): common.Membership {
-    const members = this.nodes.filter(node => !node.pristine)
+    const members = this.nodes
     return {
       index: BigInt(this.membershipIndex),
       members: members.map(({id, address, storeId}) => ({
