@@ -189,10 +189,7 @@ async function killRecorded(directory: string): Promise<void> {
 }
 
 function isPortInUse(error: unknown): boolean {
-  if (!(error instanceof RaftctlError)) return false
-  if (error.code === 'RAFTCTL_PORT_IN_USE') return true
-  const {tail} = error.details
-  return Array.isArray(tail) && tail.some(line => String(line).includes('RAFTCTL_PORT_IN_USE'))
+  return error instanceof RaftctlError && error.code === 'RAFTCTL_PORT_IN_USE'
 }
 
 async function initialise(

@@ -11,7 +11,7 @@ import {closeSync, openSync} from 'node:fs'
 import {mkdir, open, stat} from 'node:fs/promises'
 import {join} from 'node:path'
 import {setTimeout as delay} from 'node:timers/promises'
-import {RaftctlError} from '../errors.js'
+import {isErrorCode, RaftctlError} from '../errors.js'
 import {codeOf} from './files.js'
 import {packageRoot} from './paths.js'
 import type {ProcessIdentity} from './processes.js'
@@ -122,6 +122,7 @@ async function readiness(
   }
 }
 
+/** Speaks with the node's own last words where it had any. */
 async function startFailure(
   start: NodeStart,
   logStart: number,
@@ -129,10 +130,42 @@ async function startFailure(
 ): Promise<RaftctlError> {
   const lines = (await readFrom(start.logPath, logStart)).trimEnd().split('\n').filter(Boolean)
   const tail = lines.slice(-TAIL_LINES)
+  const details = {node: start.name, log: start.logPath, tail}
+  const last = lastFailure(lines)
+  if (last) {
+    const code = isErrorCode(last.code) ? last.code : 'RAFTCTL_NODE_STOPPED'
+    const {hint} = last
+    return new RaftctlError(code, `${start.name} ${how}: ${last.message}`, {hint, details})
+  }
   return new RaftctlError('RAFTCTL_NODE_STOPPED', `${start.name} ${how}`, {
     hint: tail.length === 0 ? 'It wrote nothing.' : `Its last words:\n  ${tail.join('\n  ')}`,
-    details: {node: start.name, log: start.logPath, tail},
+    details,
   })
+}
+
+interface NodeFailure {
+  readonly code: string
+  readonly message: string
+  readonly hint: string | undefined
+}
+
+/** The record that `node run` writes when it fails. */
+function lastFailure(lines: readonly string[]): NodeFailure | undefined {
+  for (const line of lines.toReversed()) {
+    if (!line.startsWith('{')) continue
+    try {
+      const {event, code, message, hint} = JSON.parse(line) as Record<string, unknown>
+      if (event !== 'node-failed') continue
+      return {
+        code: String(code),
+        message: String(message),
+        hint: typeof hint === 'string' ? hint : undefined,
+      }
+    } catch {
+      // Not a record: something else wrote to the same log.
+    }
+  }
+  return undefined
 }
 
 async function sizeOf(path: string): Promise<number> {
