@@ -5,9 +5,11 @@
  * crash the environment is as of the last transaction that was synced whole. `safeRestore` asks for
  * that after every crash, not only after one of the machine: what is found at open is durable.
  */
+import {join} from 'node:path'
 import {type Database, open, type Transaction} from 'lmdb'
 import {type ErrorCode, RaftctlError} from '../errors.js'
 import type {ByteString} from './bytes.js'
+import {checkDataFile} from './lmdb-file.js'
 import {damaged, type RecordPage, type RecordReader, type StateRecord} from './records.js'
 
 /** A read view: the store as of one moment. It keeps pages from being used again: close it soon. */
@@ -26,6 +28,7 @@ export class LmdbStore implements RecordReader {
 
   /** Creates what is missing. Throws RAFTCTL_DATA_DAMAGED, RAFTCTL_DISK_FULL, RAFTCTL_INPUT_OUTPUT. */
   static open(directory: string): LmdbStore {
+    checkDataFile(join(directory, 'data.mdb'))
     const options = {
       path: directory,
       noSubdir: false,
