@@ -3,13 +3,18 @@ import type {SnapshotInfo, SnapshotReceiver, SnapshotStore} from '../../src/node
 import type {Membership} from '../../src/raft/membership.js'
 import {logIndex, term} from '../../src/raft/types.js'
 
+/** Of the snapshot at an index of term 1. */
+export function idOf(index: number): string {
+  return `0000000000000001-${String(index).padStart(16, '0')}`
+}
+
 /** Files in memory. A file is whole when it ends in the checksum of the rest. */
 export class FakeSnapshots implements SnapshotStore {
   readonly files = new Map<string, {info: SnapshotInfo; bytes: Buffer}>()
   readonly partial = new Map<string, Buffer>()
   readonly membership: Membership
   reads: number[] = []
-  aborts = 0
+  readonly aborted: string[] = []
   /** Waited for before each chunk is taken. */
   beforeWrite: () => Promise<void> = () => Promise.resolve()
 
@@ -19,7 +24,7 @@ export class FakeSnapshots implements SnapshotStore {
 
   add(index: number, content: Buffer): SnapshotInfo {
     const bytes = Buffer.concat([content, createHash('sha256').update(content).digest()])
-    const info = this.#info(`1-${index}`, bytes.length)
+    const info = this.#info(idOf(index), bytes.length)
     this.files.set(info.id, {info, bytes})
     return info
   }
@@ -68,7 +73,8 @@ export class FakeSnapshots implements SnapshotStore {
         return info
       },
       abort: async () => {
-        this.aborts++
+        this.aborted.push(id)
+        this.partial.delete(id)
       },
     })
   }

@@ -10,6 +10,7 @@
 import type {ClientDuplexStream, ServiceError} from '@grpc/grpc-js'
 import {RaftctlError} from '../../errors.js'
 import type {Member} from '../../raft/membership.js'
+import {isAddress} from '../address.js'
 import {type ChannelSecurity, NODE_CHANNEL_OPTIONS} from '../channel.js'
 import type {WireIdentity} from '../codec.js'
 import {malformed} from '../codec.js'
@@ -83,6 +84,11 @@ export class PeerLink {
     this.#attempt?.end()
     this.#attempt = undefined
     if (this.#stopped) return
+    if (!isAddress(this.#member.address)) {
+      const text = `"${this.#member.address}" is not HOST:PORT`
+      this.#failure = new RaftctlError('RAFTCTL_USAGE', text)
+      return
+    }
     const self = ownIdentity(this.#us.host)
     if (self === undefined) {
       // The node is just taking its place.

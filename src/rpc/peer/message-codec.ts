@@ -289,6 +289,8 @@ export function snapshotHeaderToWire(
   }
 }
 
+const SNAPSHOT_ID = /^(\d{1,16})-(\d{1,16})$/
+
 export interface IncomingSnapshot {
   /** To be stepped once the file is whole and verified. */
   readonly message: InstallSnapshot
@@ -303,9 +305,12 @@ export function snapshotHeaderFromWire(wire: SnapshotHeader): IncomingSnapshot {
   if (wire.groupId === 0n) throw malformed('the group id is missing')
   const index = indexFromWire(wire.snapshotIndex)
   const term = termFromWire(wire.snapshotTerm)
-  const id = `${term}-${index}`
-  // The id names a file: it is what the position says, never a path of the sender's.
-  if (wire.snapshotId !== id) throw malformed('the snapshot id contradicts its position')
+  const id = wire.snapshotId
+  // The id names a file: it says what the position says, and is never a path of the sender's.
+  const [, ofTerm, ofIndex] = SNAPSHOT_ID.exec(id) ?? []
+  if (Number(ofTerm) !== term || Number(ofIndex) !== index) {
+    throw malformed('the snapshot id contradicts its position')
+  }
   const membership = membershipFromWire(wire.membership)
   if (index < 1 || membership.voters.length === 0) throw malformed('the snapshot covers nothing')
   return {

@@ -30,6 +30,8 @@ export class SnapshotInbox {
   readonly #us: Acquaintance
   readonly #snapshots: () => SnapshotStore | undefined
   #current: Incoming | undefined
+  /** The file of a stream that was cut: its sender may go on with it. */
+  #left: {id: string; receiver: SnapshotReceiver} | undefined
   readonly #calls = new Set<Promise<void>>()
   #stopped = false
 
@@ -57,6 +59,8 @@ export class SnapshotInbox {
     this.#stopped = true
     await this.#current?.supersede()
     await Promise.allSettled(this.#calls)
+    await this.#left?.receiver.abort()
+    this.#left = undefined
   }
 
   async #take(call: Call): Promise<void> {
@@ -99,8 +103,12 @@ export class SnapshotInbox {
     }
     const {id, fileBytes, message} = snapshot
     const answers = responseStream<SnapshotProgress>(call)
+    const left = this.#left
+    this.#left = undefined
+    // A file that nobody goes on with must not stand in the way of another, even an older one.
+    if (left !== undefined && left.id !== id) await left.receiver.abort()
     const receiver = await store.receive(id, fileBytes)
-    let finished = false
+    this.#left = {id, receiver}
     try {
       let {offset} = receiver
       await answers.write({offset: toWireNumber(offset), done: false})
@@ -111,9 +119,10 @@ export class SnapshotInbox {
         await answers.write({offset: toWireNumber(offset), done: false})
       }
       await receiver.finish()
-      finished = true
-    } finally {
-      if (!finished) await receiver.abort()
+      this.#left = undefined
+    } catch (error) {
+      if (error instanceof RaftctlError && error.code === 'RAFTCTL_USAGE') await receiver.abort()
+      throw error
     }
     // The file is in its place and verified: from here on it is Raft's to decide.
     this.#us.host.runtime?.step([message])

@@ -7,7 +7,7 @@ import {membershipToWire} from '../../../src/rpc/codec.js'
 import {PeerServiceClient, type SnapshotFrame} from '../../../src/rpc/gen/raftctl/v1/peer.js'
 import {fromServiceError, type StatusLike} from '../../../src/rpc/status.js'
 import {type FakeNode, startCluster, stopAll} from '../cluster-of-fakes.js'
-import {FakeSnapshots} from '../fake-snapshots.js'
+import {FakeSnapshots, idOf} from '../fake-snapshots.js'
 import {until} from '../support.js'
 
 afterEach(stopAll)
@@ -52,7 +52,7 @@ test('a snapshot arrives whole, and only then is it stepped', async () => {
 
   await a.transport.sendSnapshot(nodeId(2), message)
 
-  expect(to.files.get('1-10')!.bytes.equals(from.files.get('1-10')!.bytes)).toBe(true)
+  expect(to.files.get(idOf(10))!.bytes.equals(from.files.get(idOf(10))!.bytes)).toBe(true)
   expect(installs(b)).toEqual([message])
   expect(early).toBe(0)
 })
@@ -78,7 +78,7 @@ test('what was cut off is resumed where it ended', async () => {
   await a.transport.sendSnapshot(nodeId(2), install(10, from.membership))
 
   expect(from.reads).toEqual([0, 3 * CHUNK])
-  expect(to.files.get('1-10')!.info.bytes).toBe(bytes)
+  expect(to.files.get(idOf(10))!.info.bytes).toBe(bytes)
   expect(installs(b).length).toBe(1)
 })
 
@@ -117,7 +117,7 @@ test('at most four chunks are under way to a slow receiver', async () => {
 test('a damaged file is refused and nothing is stepped', async () => {
   const {a, b, from} = await twoNodes()
   from.add(10, randomBytes(100))
-  from.files.get('1-10')!.bytes[5]! ^= 1
+  from.files.get(idOf(10))!.bytes[5]! ^= 1
 
   const sent = a.transport.sendSnapshot(nodeId(2), install(10, from.membership))
 
@@ -178,7 +178,7 @@ describe('over a hand-made stream', () => {
           hello: {from: {...from, processNonce: nonce}, toNodeId: 2n, toStoreId: 's2'},
           groupId: 1n,
           term: 3n,
-          snapshotId: `1-${index}`,
+          snapshotId: idOf(index),
           snapshotIndex: BigInt(index),
           snapshotTerm: 1n,
           membership: membershipToWire(to.membership),
@@ -209,10 +209,67 @@ describe('over a hand-made stream', () => {
 
     expect(fromServiceError(await older.failed)).toMatchObject({code: 'RAFTCTL_REFUSED'})
     await until('the newer is under way', () => newer.progress.length === 1)
-    expect(to.aborts).toBe(1)
+    expect(to.aborted).toEqual([idOf(10)])
     older.close()
     newer.close()
   })
+
+  test('an older snapshot is taken once nobody goes on with the newer one', async () => {
+    const {b, to} = await setUp()
+    const newer = open(b)
+    newer.call.write(header(20, to))
+    await until('the newer is under way', () => newer.progress.length === 1)
+    newer.call.write(chunk(0, 100))
+    await until('a part is here', () => newer.progress.at(-1) === 100)
+    newer.call.cancel()
+    await newer.failed
+
+    const older = await takenUp(
+      () => open(b),
+      stream => stream.call.write(header(10, to)),
+    )
+
+    expect(to.aborted).toEqual([idOf(20)])
+    older.close()
+    newer.close()
+  })
+
+  test('a stream that is cut leaves its part for the next', async () => {
+    const {b, to} = await setUp()
+    const first = open(b)
+    first.call.write(header(10, to))
+    first.call.write(chunk(0, 100))
+    await until('a part is here', () => first.progress.at(-1) === 100)
+    first.call.cancel()
+    await first.failed
+
+    const second = await takenUp(
+      () => open(b),
+      stream => stream.call.write(header(10, to)),
+    )
+
+    expect([second.progress, to.aborted]).toEqual([[100], []])
+    first.close()
+    second.close()
+  })
+
+  /** The end of the stream before may still be on its way: tried until it is not. */
+  async function takenUp(
+    attempt: () => ReturnType<typeof open>,
+    begin: (stream: ReturnType<typeof open>) => void,
+  ) {
+    for (;;) {
+      const stream = attempt()
+      begin(stream)
+      let refused = false
+      stream.failed.then(() => {
+        refused = true
+      })
+      await until('an answer', () => refused || stream.progress.length === 1)
+      if (!refused) return stream
+      stream.close()
+    }
+  }
 
   test('an older snapshot does not end a newer one', async () => {
     const {b, to} = await setUp()

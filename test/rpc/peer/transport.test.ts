@@ -202,6 +202,15 @@ describe('a connection is refused by name', () => {
     })
   }
 
+  test('where the membership names no address, and the others are still reached', async () => {
+    const [[a, b]] = await startCluster(2)
+
+    a!.transport.setMembership(membershipOf([a!.address, b!.address, ''], 2))
+
+    await until('the other is connected', () => stateOf(a!, 2) === 'connected')
+    expect(stateOf(a!, 3)).toBe('refused')
+  })
+
   test('where nothing listens', async () => {
     const [a, gone] = [await startFake(), await startFake()]
     await gone.stop()
