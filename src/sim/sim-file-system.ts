@@ -284,7 +284,7 @@ export class SimFileSystem implements FileSystem {
         try {
           this.#mayFail('sync', path)
         } catch (error) {
-          inode.dirty.clear()
+          if (epoch === this.#epoch) inode.dirty.clear()
           throw error
         }
         inode.sync()

@@ -148,6 +148,40 @@ describe('the last segment of an unsealed log', () => {
     })
   })
 
+  test('damaged in a batch that another followed, is refused though that one is torn', async () => {
+    const {fs, path, ends, whole} = await threeBatches(false)
+    const content = whole.slice()
+    content[ends[1]! + 40]! ^= 1
+    content.fill(0, ends[3]! - 64)
+    fs.overwrite(path, content)
+
+    expect(await reopen(fs)).toMatchObject({
+      code: 'RAFTCTL_DATA_DAMAGED',
+      details: {file: path, offset: ends[1], index: 3},
+    })
+  })
+
+  test('written but not synced before a kill, is synced when it is believed', async () => {
+    let isKilling = false
+    const {fs, wal} = await simWal(ONE_FILE, {
+      fault: operation => {
+        if (!isKilling || operation !== 'sync') return undefined
+        isKilling = false
+        fs.kill()
+        return new Error('killed')
+      },
+    })
+    isKilling = true
+    await expect(wal.append(batch({entries: range(1, 3)}))).rejects.toThrow('killed')
+
+    const killed = await openWal(fs, DIRECTORY, ONE_FILE)
+    fs.crash()
+    const crashed = await openWal(fs, DIRECTORY, ONE_FILE)
+
+    expect(contents(killed.wal)).toEqual(range(1, 3).map(textOf))
+    expect(contents(crashed.wal)).toEqual(range(1, 3).map(textOf))
+  })
+
   test('reports the entries that a torn batch held', async () => {
     const {fs, path, ends, whole} = await threeBatches(false)
     const torn = whole.slice()

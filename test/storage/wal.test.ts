@@ -161,6 +161,23 @@ describe('compaction', () => {
   })
 })
 
+test('compaction leaves a whole log where it keeps bytes around a cut-back suffix', async () => {
+  for (let keepBytes = 0; keepBytes < 12_000; keepBytes += 300) {
+    const {wal} = await simWal({...SMALL, keepBytes})
+    for (let i = 1; i <= 60; i++) await wal.append(batch({entries: [entry(i, 1)]}))
+    for (let i = 30; i <= 70; i++) await wal.append(batch({entries: [entry(i, 2)]}))
+    const expected = [...range(1, 29, 1), ...range(30, 70, 2)].map(textOf)
+
+    await wal.compact(logIndex(70))
+
+    expect(wal.lastIndex()).toBe(70)
+    expect(contents(wal)).toEqual(expected.slice(wal.firstIndex() - 1))
+    expect(wal.term(logIndex(wal.firstIndex() - 1))).toBe(
+      wal.firstIndex() === 1 ? 0 : wal.firstIndex() <= 30 ? 1 : 2,
+    )
+  }
+})
+
 describe('a log in use', () => {
   test('reads old entries from segments when memory holds only the newest', async () => {
     const {wal} = await simWal({...SMALL, memoryBytesMax: 200})

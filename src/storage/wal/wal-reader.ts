@@ -97,7 +97,7 @@ class SegmentsView implements WalView {
   readonly hardState: HardState
   readonly isSealed: boolean
   readonly tornBytes: number
-  #segments: readonly Segment[]
+  #parts: readonly {readonly segment: Segment; readonly file: OpenFile}[]
   #files: readonly OpenFile[]
   #cutBacks: Replay['cutBacks']
 
@@ -110,7 +110,9 @@ class SegmentsView implements WalView {
     this.isSealed = replay.isSealed && tornBytes === 0
     this.tornBytes = tornBytes
     // A segment without a batch says nothing yet, whatever its header announces.
-    this.#segments = table.segments.filter(segment => segment.isSettled)
+    this.#parts = table.segments
+      .map((segment, i) => ({segment, file: files[i]!}))
+      .filter(({segment}) => segment.isSettled)
     this.#files = files
     this.#cutBacks = replay.cutBacks
   }
@@ -120,11 +122,11 @@ class SegmentsView implements WalView {
     let next = Math.max(lo, this.firstIndex)
     const last = Math.min(hi, this.lastIndex)
     let passed = 0
-    for (const [i, segment] of this.#segments.entries()) {
+    for (const [i, {segment, file}] of this.#parts.entries()) {
       if (next > last) return
       if (this.#isBefore(i, next)) continue
       const {header} = segment
-      const scanner = new BatchScanner(this.#files[i]!, header.logId, HEADER_BYTES, header.chain)
+      const scanner = new BatchScanner(file, header.logId, HEADER_BYTES, header.chain)
       while (scanner.offset < segment.end) {
         const batch = scanner.next()
         if (batch === undefined) {
@@ -164,7 +166,7 @@ class SegmentsView implements WalView {
 
   /** Do all live entries of this segment lie before `index`? */
   #isBefore(i: number, index: number): boolean {
-    const following = this.#segments[i + 1]
+    const following = this.#parts[i + 1]?.segment
     if (following === undefined) return false
     const {sequence} = following.header
     const isCut = this.#cutBacks.some(each => each.sequence >= sequence)
