@@ -2,6 +2,7 @@
  * The file of named clusters, $XDG_CONFIG_HOME/raftctl/contexts.json: readable by its owner only,
  * replaced as a whole, so that a reader never meets half of one.
  */
+import {rm} from 'node:fs/promises'
 import {join} from 'node:path'
 import {readJsonFile, replaceFile, withFileLock} from '../cluster/files.js'
 import type {Environment} from '../cluster/paths.js'
@@ -115,6 +116,7 @@ async function change(
   await withFileLock(path, async () => {
     const after = edit(await readContexts(env))
     if (after === undefined) return
+    if (after.contexts.length === 0) return rm(path, {force: true})
     const file: ContextsFile = {
       version: 1,
       current: after.current ?? null,

@@ -92,6 +92,8 @@ function put(key: string, value: string): string[] {
 async function show({say, args, input}: Step): Promise<void> {
   tell(`\n# ${say}\n$ raftctl ${args.join(' ')}${input === undefined ? '' : '   < 200 lines'}`)
   const {status} = await run(args, {input})
+  // A value is printed as it is, without an end of its line.
+  if (args[1] === 'get') tell('')
   if (interrupted) throw new Error('interrupted')
   if (status !== 0) throw new Error(`"raftctl ${args.join(' ')}" ended with ${status}`)
 }

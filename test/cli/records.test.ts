@@ -100,7 +100,9 @@ test('a slow reader holds the source back', async () => {
   const writing = writeRecords(many(), view, manner({format: 'json'}), sink)
   await expect.poll(() => releases.length).toBe(1)
   const producedMeanwhile = produced
-  const release = setInterval(() => releases.splice(0).forEach(go => go()), 1)
+  const release = setInterval(() => {
+    for (const go of releases.splice(0)) go()
+  }, 1)
   const count = await writing.finally(() => clearInterval(release))
 
   expect(producedMeanwhile).toBeLessThan(200)

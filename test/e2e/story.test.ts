@@ -1,5 +1,5 @@
 // The whole of it with real processes: nothing but exit statuses and --json to go by.
-import {mkdir, readdir, rename} from 'node:fs/promises'
+import {mkdir, readdir, rename, rm} from 'node:fs/promises'
 import {join} from 'node:path'
 import {afterAll, beforeAll, describe, expect, test} from 'vitest'
 import type {Outcome, RunOptions, Shell} from '../support/shell.js'
@@ -141,7 +141,6 @@ describe('a three-node cluster', () => {
       const back = (await members()).find(member => member.id === before.id)
       return back?.reachable && back.lag === 0 ? back : undefined
     })
-    expect((await ok('kv get after --stale', {}, false)).stdout.trim()).toBe('failover')
   })
 
   test('keeps a voter with an emptied disk from voting', async () => {
@@ -158,7 +157,7 @@ describe('a three-node cluster', () => {
     })
 
     await ok(`node kill ${victim.name}`)
-    await rename(join(nodes, victim.name), join(shell.home, 'blank'))
+    await rm(join(nodes, victim.name), {recursive: true})
     await rename(join(shell.home, 'kept'), join(nodes, victim.name))
     await ok(`node start ${victim.name}`)
     await eventually(15_000, async () => {
@@ -218,7 +217,7 @@ describe('a three-node cluster', () => {
     await ok('cluster destroy --name t --yes')
 
     expect(shell.nodePids()).toEqual([])
-    expect(await filesIn(join(shell.home, '.local'))).toEqual([])
+    expect(await filesIn(shell.home)).toEqual([])
     expect((await ok('cluster list')).json()).toMatchObject({items: []})
   })
 })
@@ -239,7 +238,7 @@ describe('an init that does not come to its end', () => {
     expect(ended.status).toBe(130)
     expect(ended.failure()).toMatchObject({code: 'RAFTCTL_INTERRUPTED', exit: 130})
     expect(shell.nodePids()).toEqual([])
-    expect(await filesIn(join(shell.home, '.local'))).toEqual([])
+    expect(await filesIn(shell.home)).toEqual([])
   })
 
   test('is named by the next one when it was killed, with the command that cleans up', async () => {
@@ -263,7 +262,7 @@ describe('an init that does not come to its end', () => {
     expect(
       await eventually(5_000, async () => (shell.nodePids().length === 0 ? true : undefined)),
     ).toBe(true)
-    expect(await filesIn(join(shell.home, '.local'))).toEqual([])
+    expect(await filesIn(shell.home)).toEqual([])
   })
 })
 
