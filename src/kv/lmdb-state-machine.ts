@@ -54,6 +54,7 @@ export class LmdbStateMachine implements StateMachine {
   #writing: Promise<void> | undefined
   #switching: Promise<void> | undefined
   #flushing = 0
+  #restoring = false
   #failure: unknown
   #closed = false
 
@@ -123,6 +124,7 @@ export class LmdbStateMachine implements StateMachine {
    */
   async apply(entries: readonly Entry[]): Promise<(CommandResult | undefined)[]> {
     this.#checkUsable()
+    invariant(!this.#restoring, 'nothing is applied during a restore')
     const results = entries.map(entry => this.#state.apply(entry))
     const {bytes, entries: count} = this.#state.openLayer
     if (bytes >= LAYER_BYTES_MAX || count >= LAYER_ENTRIES_MAX) this.#state.seal()
@@ -197,7 +199,30 @@ export class LmdbStateMachine implements StateMachine {
    */
   async restore(meta: SnapshotMeta, content: AsyncIterable<Uint8Array>): Promise<void> {
     this.#checkUsable()
-    const appliedBefore = this.appliedIndex
+    invariant(!this.#restoring, 'one restore at a time')
+    this.#restoring = true
+    try {
+      await this.#restore(meta, content)
+    } finally {
+      this.#restoring = false
+    }
+  }
+
+  /** Flushes first, unless a write failed before. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    try {
+      if (this.#failure === undefined) await this.flush()
+    } finally {
+      this.#closed = true
+      while (this.#writing !== undefined) await this.#writing
+      await this.#switching?.catch(() => {})
+      this.#closeViews()
+      await this.#store.close()
+    }
+  }
+
+  async #restore(meta: SnapshotMeta, content: AsyncIterable<Uint8Array>): Promise<void> {
     const path = await this.#generations.begin()
     const store = LmdbStore.open(path)
     let state: KeyValueState
@@ -206,7 +231,6 @@ export class LmdbStateMachine implements StateMachine {
       state = new KeyValueState(store)
       while (this.#writing !== undefined) await this.#writing
       this.#checkUsable()
-      invariant(this.appliedIndex === appliedBefore, 'nothing is applied during a restore')
     } catch (error) {
       await store.close()
       throw error
@@ -218,19 +242,6 @@ export class LmdbStateMachine implements StateMachine {
       this.#switching = undefined
     }
     await this.#generations.sweep()
-  }
-
-  /** Flushes first, unless a write failed before. */
-  async close(): Promise<void> {
-    if (this.#closed) return
-    try {
-      if (this.#failure === undefined) await this.flush()
-    } finally {
-      this.#closed = true
-      this.#closeViews()
-      await this.#writing
-      await this.#store.close()
-    }
   }
 
   async #switchTo(path: string, store: LmdbStore, state: KeyValueState): Promise<void> {

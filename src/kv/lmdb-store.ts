@@ -5,9 +5,10 @@
  * crash the environment is as of the last transaction that was synced whole. `safeRestore` asks for
  * that after every crash, not only after one of the machine: what is found at open is durable.
  */
+import {statfsSync} from 'node:fs'
 import {join} from 'node:path'
 import {type Database, open, type Transaction} from 'lmdb'
-import {type ErrorCode, RaftctlError} from '../errors.js'
+import {RaftctlError} from '../errors.js'
 import type {ByteString} from './bytes.js'
 import {checkDataFile} from './lmdb-file.js'
 import {damaged, type RecordPage, type RecordReader, type StateRecord} from './records.js'
@@ -20,9 +21,12 @@ export interface StoreView extends RecordReader {
 
 export class LmdbStore implements RecordReader {
   readonly #db: Database<Buffer, Uint8Array>
+  readonly #directory: string
   #open = true
+  #failed = false
 
-  private constructor(db: Database<Buffer, Uint8Array>) {
+  private constructor(directory: string, db: Database<Buffer, Uint8Array>) {
+    this.#directory = directory
     this.#db = db
   }
 
@@ -37,11 +41,14 @@ export class LmdbStore implements RecordReader {
       encoding: 'binary',
       keyEncoding: 'binary',
       maxDbs: 1,
+      // Every write is one explicit batch. A batch of lmdb's own for each turn would have a promise
+      // that nobody holds, whose rejection would end the process.
+      eventTurnBatching: false,
     } as const
     try {
-      return new LmdbStore(open<Buffer, Uint8Array>(options))
+      return new LmdbStore(directory, open<Buffer, Uint8Array>(options))
     } catch (error) {
-      throw operational(error, `the state in ${directory} can't be opened`)
+      throw operational(error, directory, `the state in ${directory} can't be opened`)
     }
   }
 
@@ -89,15 +96,19 @@ export class LmdbStore implements RecordReader {
       })
       await this.#db.flushed
     } catch (error) {
-      throw operational(await causeOf(error), "the state can't be written")
+      this.#failed = true
+      throw operational(await causeOf(error), this.#directory, "the state can't be written")
     }
   }
 
-  /** All views must be closed, and no write under way. */
+  /**
+   * All views must be closed, and no write under way. After a failed write the environment stays open
+   * until the process ends: lmdb would wait for the sync of that write, which never comes.
+   */
   async close(): Promise<void> {
     if (!this.#open) return
     this.#open = false
-    await this.#db.close()
+    if (!this.#failed) await this.#db.close()
   }
 
   #get(key: ByteString, transaction: Transaction | undefined): Uint8Array | undefined {
@@ -141,16 +152,33 @@ async function causeOf(error: unknown): Promise<unknown> {
   }
 }
 
+const EIO = 5
 const ENOSPC = 28
 const DAMAGE_CODES: readonly number[] = [-30797, -30796, -30794, -30793]
+const FREE_BYTES_MIN = 1024 * 1024
 
-function operational(cause: unknown, sentence: string): RaftctlError {
+function operational(cause: unknown, directory: string, sentence: string): RaftctlError {
   const code = cause instanceof Error && 'code' in cause ? Number(cause.code) : 0
   const message = cause instanceof Error ? cause.message : String(cause)
   if (DAMAGE_CODES.includes(code)) return damaged(`${sentence}: ${message}`)
-  const full: ErrorCode = code === ENOSPC ? 'RAFTCTL_DISK_FULL' : 'RAFTCTL_INPUT_OUTPUT'
-  return new RaftctlError(full, `${sentence}: ${message}`, {
+  if (code === ENOSPC || (code === EIO && isFull(directory))) {
+    return new RaftctlError('RAFTCTL_DISK_FULL', `${sentence}: the disk of ${directory} is full`, {
+      hint: 'Free some space, then start the node again.',
+      cause,
+    })
+  }
+  return new RaftctlError('RAFTCTL_INPUT_OUTPUT', `${sentence}: ${message}`, {
     hint: 'Check the disk that holds the data directory, then start the node again.',
     cause,
   })
+}
+
+// LMDB reports a write cut short, which is how a disk gets full, as a general failure.
+function isFull(directory: string): boolean {
+  try {
+    const {bavail, bsize} = statfsSync(directory)
+    return bavail * bsize < FREE_BYTES_MIN
+  } catch {
+    return false
+  }
 }

@@ -1,8 +1,10 @@
 import {execFile, spawn} from 'node:child_process'
-import {mkdir, symlink, writeFile} from 'node:fs/promises'
+import {once} from 'node:events'
+import {mkdtemp, rm, symlink, writeFile} from 'node:fs/promises'
+import {tmpdir} from 'node:os'
 import {join, resolve} from 'node:path'
 import {promisify} from 'node:util'
-import {expect, test} from 'vitest'
+import {afterAll, expect, test} from 'vitest'
 import {LmdbStateMachine} from '../../src/kv/lmdb-state-machine.js'
 import {MemoryStateMachine} from '../../src/sim/memory-state-machine.js'
 import {contentOf, sha256, temporaryDirectory} from './fixtures.js'
@@ -13,7 +15,6 @@ const KILLS = 6
 
 /** The child is another process, which runs JavaScript only. */
 async function compileChild(directory: string): Promise<string> {
-  await mkdir(directory)
   const config = {
     extends: join(ROOT, 'tsconfig.json'),
     compilerOptions: {rootDir: ROOT, outDir: directory, types: ['node'], noCheck: true},
@@ -28,46 +29,75 @@ async function compileChild(directory: string): Promise<string> {
   return join(directory, 'test/kv/writer.child.js')
 }
 
-/** Kills the child once it has said something `lines` times; gives the last number that it said. */
-async function killAfter(child: string, state: string, lines: number): Promise<number> {
-  const process_ = spawn(process.execPath, [child, state], {stdio: ['ignore', 'pipe', 'inherit']})
+let compiled: Promise<string> | undefined
+const child = (): Promise<string> => {
+  compiled ??= mkdtemp(join(tmpdir(), 'raftctl-kv-child-')).then(compileChild)
+  return compiled
+}
+afterAll(async () => {
+  if (compiled !== undefined) await rm(join(await compiled, '../../..'), {recursive: true})
+})
+
+interface End {
+  readonly lines: readonly string[]
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/** Runs a command until it ends, or kills it once it has said so many lines. */
+async function run(command: string, args: readonly string[], linesMax: number): Promise<End> {
+  const running = spawn(command, args, {stdio: ['ignore', 'pipe', 'ignore']})
   try {
     let output = ''
-    const exited = new Promise<NodeJS.Signals | null>(done =>
-      process_.once('close', (_, signal) => done(signal)),
-    )
-    process_.stdout.on('data', data => {
+    running.stdout.on('data', data => {
       output += data
-      if (output.split('\n').length > lines) process_.kill('SIGKILL')
+      if (output.split('\n').length > linesMax) running.kill('SIGKILL')
     })
-    expect(await exited).toBe('SIGKILL')
-    return Number(output.split('\n').at(-2))
+    const [code, signal] = (await once(running, 'close')) as [number | null, NodeJS.Signals | null]
+    return {lines: output.split('\n').slice(0, -1), code, signal}
   } finally {
-    process_.kill('SIGKILL')
+    running.kill('SIGKILL')
+  }
+}
+
+/** Opens what is left: it is durable, and what the log makes of that index. */
+async function expectConsistent(state: string, model: MemoryStateMachine): Promise<number> {
+  const machine = await LmdbStateMachine.open(state)
+  try {
+    expect(machine.durableIndex).toBe(machine.appliedIndex)
+    while (model.appliedIndex < machine.appliedIndex) {
+      await model.apply([workloadEntry(model.appliedIndex + 1)])
+    }
+    expect(machine.appliedTerm).toBe(model.appliedTerm)
+    expect(sha256(await contentOf(machine))).toBe(sha256(await contentOf(model)))
+    return machine.appliedIndex
+  } finally {
+    await machine.close()
   }
 }
 
 test('a state whose process is killed opens as of an applied index, no older than what was durable', async () => {
-  const directory = await temporaryDirectory()
-  const child = await compileChild(join(directory, 'compiled'))
-  const state = join(directory, 'state')
+  const state = join(await temporaryDirectory(), 'state')
   const model = new MemoryStateMachine()
 
   for (let kill = 0; kill < KILLS; kill++) {
-    const durable = await killAfter(child, state, 3 + kill * 5)
+    const {lines, signal} = await run(process.execPath, [await child(), state], 3 + kill * 5)
 
-    const machine = await LmdbStateMachine.open(state)
-    try {
-      expect(durable).toBeGreaterThan(0)
-      expect(machine.appliedIndex).toBeGreaterThanOrEqual(durable)
-      expect(machine.durableIndex).toBe(machine.appliedIndex)
-      while (model.appliedIndex < machine.appliedIndex) {
-        await model.apply([workloadEntry(model.appliedIndex + 1)])
-      }
-      expect(machine.appliedTerm).toBe(model.appliedTerm)
-      expect(sha256(await contentOf(machine))).toBe(sha256(await contentOf(model)))
-    } finally {
-      await machine.close()
-    }
+    expect(signal).toBe('SIGKILL')
+    const applied = await expectConsistent(state, model)
+    expect(applied).toBeGreaterThanOrEqual(Number(lines.at(-1)))
   }
+}, 60_000)
+
+test('a state that can no longer be written refuses everything, and keeps what was durable', async () => {
+  const state = join(await temporaryDirectory(), 'state')
+  const script = 'ulimit -f 2000; exec "$0" "$@"'
+  const args = ['-c', script, process.execPath, await child(), state]
+
+  const {lines, code} = await run('bash', args, 100_000)
+
+  expect(code).toBe(3)
+  expect(lines.at(-1)).toBe('RAFTCTL_INPUT_OUTPUT')
+  const applied = await expectConsistent(state, new MemoryStateMachine())
+  expect(applied).toBe(Number(lines.at(-2)))
 }, 60_000)

@@ -24,9 +24,18 @@ import {fromServiceError} from '../../src/rpc/status.js'
 import {MemoryStateMachine} from '../../src/sim/memory-state-machine.js'
 import {Log, membershipOf} from './fixtures.js'
 
+class CountingMachine extends MemoryStateMachine {
+  gets = 0
+
+  override get(key: Uint8Array) {
+    this.gets++
+    return super.get(key)
+  }
+}
+
 /** A group of one without Raft: what is proposed is applied, in order, unless `refusal` says why not. */
 class Group {
-  readonly machine = new MemoryStateMachine()
+  readonly machine = new CountingMachine()
   readonly #log = new Log()
   barriers = 0
   proposals = 0
@@ -403,6 +412,34 @@ test('a pipeline reads no more than its bound while nothing is answered, then go
 
   expect(held).toBe(PIPELINE_OUTSTANDING_MAX)
   expect(group.proposals).toBe(messages * perMessage)
+})
+
+test('a pipeline whose client does not read holds few values, and goes on when it does', async () => {
+  const group = new Group()
+  const client = await serve(group)
+  await call(client, 'put', putRequest('big', 'x'.repeat(200_000)))
+  const stream = client.pipeline()
+  const operations = 600
+  let answered = 0
+  const all = new Promise<void>((resolve, reject) => {
+    stream.on('error', reject)
+    stream.on('data', ({results}: PipelineResponse) => {
+      answered += results.length
+      if (answered === operations) resolve()
+    })
+  })
+  stream.pause()
+  stream.write({operations: Array.from({length: operations}, (_, i) => getOperation(i, 'big'))})
+
+  await expect.poll(() => group.machine.gets).toBeGreaterThan(0)
+  for (let i = 0; i < 20; i++) await call(client, 'openSession', {})
+  const held = group.machine.gets
+  stream.resume()
+  await all
+  stream.end()
+
+  expect(held).toBeLessThan(operations / 2)
+  expect(group.machine.gets).toBe(operations)
 })
 
 test('a message of too many operations ends its stream with a clear error', async () => {
