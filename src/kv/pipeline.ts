@@ -66,7 +66,10 @@ class Pipeline {
 
   receive({operations}: PipelineRequest): void {
     if (this.#closed) return
-    if (operations.length > PIPELINE_MESSAGE_OPERATIONS_MAX) return this.#refuse(operations.length)
+    if (operations.length > PIPELINE_MESSAGE_OPERATIONS_MAX) {
+      this.#refuse(operations.length)
+      return
+    }
     const reads: {at: Outstanding; key: Uint8Array}[] = []
     for (const operation of operations) this.#start(operation, reads)
     if (reads.length > 0) this.#read(reads)
@@ -113,17 +116,19 @@ class Pipeline {
     this.#outstandingBytes += at.bytes
     switch (operation?.$case) {
       case 'put':
-        return this.#settle(at, this.#put(operation.value))
+        this.#settle(at, this.#put(operation.value))
+        break
       case 'delete':
-        return this.#settle(at, this.#delete(operation.value))
+        this.#settle(at, this.#delete(operation.value))
+        break
       case 'get': {
         const {key, stale} = operation.value
-        if (stale) return this.#finish(at, () => this.#get(key))
-        reads.push({at, key})
-        return
+        if (stale) this.#finish(at, () => this.#get(key))
+        else reads.push({at, key})
+        break
       }
       default:
-        return this.#fail(at, new RaftctlError('RAFTCTL_USAGE', 'an operation that is none'))
+        this.#fail(at, new RaftctlError('RAFTCTL_USAGE', 'an operation that is none'))
     }
   }
 
