@@ -140,7 +140,7 @@ export function encodeBatch(
     target.set(record, at)
     const end = at + record.length
     at += padded(record.length)
-    target.fill(0, end, at)
+    for (let zero = end; zero < at; zero++) target[zero] = 0
   }
   return writeCommit(target, at, FRAME_COMMIT, content.hardState, logId, offset, chain)
 }
