@@ -166,20 +166,30 @@ function firstMembership(
  */
 function resumed(joined: readonly Place[], places: readonly Place[]): Membership {
   const memberships = joined.map(({status}) => membershipFromWire(status.membership))
+  const begun = joined[0]!.address
+  if (memberships.some(({index}) => index === 0)) {
+    throw new RaftctlError('RAFTCTL_CHANGE_IN_FLIGHT', `${begun} is just joining the cluster`, {
+      hint: 'Repeat the command in a moment.',
+    })
+  }
+  if (memberships.some(({index}) => index !== FIRST_INDEX)) {
+    throw refused(
+      `the cluster that ${begun} belongs to has gone on without this node`,
+      'Run "raftctl member replace" to give this node its place.',
+    )
+  }
   const first = memberships[0]!
   const agreed = memberships.every(
-    membership =>
-      membership.index === FIRST_INDEX &&
-      Buffer.compare(encodeMembership(membership), encodeMembership(first)) === 0,
+    membership => Buffer.compare(encodeMembership(membership), encodeMembership(first)) === 0,
   )
   if (!agreed || first.voters.length !== places.length) {
-    throw refused(`${joined[0]!.address} has begun this cluster with other voters`, STALE_HINT)
+    throw refused(`${begun} has begun this cluster with other voters`, STALE_HINT)
   }
   places.forEach(({address, status}, i) => {
     const member = first.members[i]
     if (member?.address !== address || member.storeId !== status.storeId) {
       throw refused(
-        `${address} is not the node that ${joined[0]!.address} has begun this cluster with`,
+        `${address} is not the node that ${begun} has begun this cluster with`,
         STALE_HINT,
       )
     }
@@ -188,7 +198,8 @@ function resumed(joined: readonly Place[], places: readonly Place[]): Membership
 }
 
 const STALE_HINT =
-  'Stop the nodes that have joined, delete their data directories, and begin anew with another id.'
+  'If the cluster was never used: stop the nodes that have joined, delete their data directories, ' +
+  'and begin anew with another id.'
 
 function refused(why: string, hint?: string): RaftctlError {
   return new RaftctlError('RAFTCTL_REFUSED', why, {hint})

@@ -1,8 +1,8 @@
 import * as grpc from '@grpc/grpc-js'
 import {afterEach, describe, expect, test} from 'vitest'
 import type {RaftctlError} from '../../../src/errors.js'
-import {NO_ORIGIN} from '../../../src/raft/membership.js'
-import {nodeId} from '../../../src/raft/types.js'
+import {EMPTY_MEMBERSHIP, NO_ORIGIN} from '../../../src/raft/membership.js'
+import {logIndex, nodeId} from '../../../src/raft/types.js'
 import {membershipToWire} from '../../../src/rpc/codec.js'
 import {
   ClusterServiceClient,
@@ -136,6 +136,38 @@ describe('initialising', () => {
     expect(error).toMatchObject({code: 'RAFTCTL_REFUSED'})
     expect((error as RaftctlError).message).toContain(nodes[2].address)
     expect(nodes[0].host.identity).toBeUndefined()
+  })
+
+  test('that got half-way, in a cluster that has since gone on, is refused', async () => {
+    const nodes = await three()
+    nodes[2].host.failJoin = new Error('no disk')
+    await initialise(nodes[0], nodes).catch(() => {})
+    await until('node 2 has joined', () => nodes[1].host.identity !== undefined)
+    nodes[2].host.failJoin = undefined
+    const runtime = nodes[1].host.runtime!
+    runtime.membership = {...runtime.membership, index: logIndex(9)}
+
+    await expect(initialise(nodes[0], nodes)).rejects.toMatchObject({code: 'RAFTCTL_REFUSED'})
+    expect(nodes[0].host.identity).toBeUndefined()
+  })
+
+  test('that got half-way, with a node that has yet to apply its membership, may be repeated', async () => {
+    const nodes = await three()
+    nodes[2].host.failJoin = new Error('no disk')
+    await initialise(nodes[0], nodes).catch(() => {})
+    await until('node 2 has joined', () => nodes[1].host.identity !== undefined)
+    nodes[2].host.failJoin = undefined
+    const runtime = nodes[1].host.runtime!
+    const {membership} = runtime
+    runtime.membership = EMPTY_MEMBERSHIP
+    await expect(initialise(nodes[0], nodes)).rejects.toMatchObject({
+      code: 'RAFTCTL_CHANGE_IN_FLIGHT',
+    })
+    runtime.membership = membership
+
+    await initialise(nodes[0], nodes)
+
+    expectOneBeginning(nodes)
   })
 
   test('with a node of another cluster is refused, naming it, and nobody joins', async () => {
