@@ -6,7 +6,7 @@ import type {ChangeOrigin, Membership} from '../raft/membership.js'
 import type {Message} from '../raft/messages.js'
 import type {RaftStatus} from '../raft/status.js'
 import type {Entry, LogIndex, NodeId, Term} from '../raft/types.js'
-import type {ApplyResult, SnapshotInfo} from './ports.js'
+import type {ApplyResult, NodeIdentity, SnapshotInfo} from './ports.js'
 
 /** Operational failures reject with a RaftctlError; see each method for its codes. */
 export interface NodeRuntimeApi {
@@ -104,13 +104,6 @@ export interface Counters {
   readonly messagesReceived: number
   readonly snapshotsCreated: number
   readonly snapshotsInstalled: number
-}
-
-/** What node.json holds: written once, when the node is initialised or joins. */
-export interface NodeIdentity {
-  readonly clusterId: string
-  readonly nodeId: NodeId
-  readonly storeId: string
 }
 
 /** One node process. */

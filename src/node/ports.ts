@@ -119,3 +119,10 @@ export interface SnapshotReceiver {
   finish(): Promise<SnapshotInfo>
   abort(): Promise<void>
 }
+
+/** What node.json holds: written once, when the node is initialised or joins. */
+export interface NodeIdentity {
+  readonly clusterId: string
+  readonly nodeId: NodeId
+  readonly storeId: string
+}

@@ -9,13 +9,12 @@
  * Everything that arrives during one turn of the event loop is drained together at its end.
  */
 import {RaftctlError} from '../errors.js'
-import type {RandomSource} from '../raft/config.js'
 import type {Membership} from '../raft/membership.js'
 import type {Message, SnapshotMeta} from '../raft/messages.js'
 import {RaftNode} from '../raft/raft-node.js'
 import type {Ready} from '../raft/ready.js'
 import type {RaftStatus} from '../raft/status.js'
-import type {Entry, GroupId, LogIndex, NodeId} from '../raft/types.js'
+import type {Entry, LogIndex, NodeId} from '../raft/types.js'
 import type {
   Applied,
   Counters,
@@ -28,42 +27,12 @@ import type {
 import {Applier} from './applier.js'
 import {LogWriter} from './log-writer.js'
 import {notLeader, refusal, toChange} from './membership-requests.js'
+import type {RuntimeParts} from './parts.js'
 import {PendingProposals, PendingReads} from './pending.js'
-import type {
-  ApplyResult,
-  Clock,
-  DurableLog,
-  SnapshotInfo,
-  SnapshotStore,
-  StateMachine,
-  Transport,
-} from './ports.js'
+import type {ApplyResult, SnapshotInfo} from './ports.js'
 import {recover} from './recovery.js'
-import type {NodeSettings} from './settings.js'
 import {electionTicks, heartbeatTicks} from './settings.js'
 import {Snapshotter} from './snapshotter.js'
-
-export interface RuntimeParts {
-  readonly nodeId: NodeId
-  readonly groupId: GroupId
-  readonly settings: NodeSettings
-  readonly random: RandomSource
-  readonly clock: Clock
-  readonly transport: Transport
-  readonly log: DurableLog
-  readonly stateMachine: StateMachine
-  readonly snapshots: SnapshotStore
-  readonly events: RuntimeEvents
-}
-
-export interface RuntimeEvents {
-  /** The node can't go on: a broken invariant, a failed write. It has stopped already. */
-  failed(error: unknown): void
-  /** The group told this node that it is no member any more. It goes on answering until stopped. */
-  removed(): void
-  /** For the log: one line a role change, an installed snapshot, and the like. */
-  note(event: string, fields: Readonly<Record<string, unknown>>): void
-}
 
 /** How long a read barrier waits for a quorum, in smallest election timeouts. */
 const READ_PATIENCE_TIMEOUTS = 8

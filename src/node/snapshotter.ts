@@ -2,8 +2,8 @@ import {RaftctlError} from '../errors.js'
 import type {RaftNode} from '../raft/raft-node.js'
 import type {NodeId} from '../raft/types.js'
 import {logIndex} from '../raft/types.js'
+import type {RuntimeParts} from './parts.js'
 import type {SnapshotInfo} from './ports.js'
-import type {RuntimeParts} from './runtime.js'
 
 /** Takes snapshots, by policy and on demand, compacts the log behind them, and sends them to peers. */
 export class Snapshotter {

@@ -3,8 +3,8 @@
  * refused: RAFTCTL_TOO_LARGE beyond 2^53 - 1, RAFTCTL_USAGE for what no sender of ours would write.
  */
 import {RaftctlError} from '../errors.js'
-import type {MembershipChanged, MembershipRequest, NodeIdentity} from '../node/api.js'
-import type {SnapshotInfo} from '../node/ports.js'
+import type {MembershipChanged, MembershipRequest} from '../node/api.js'
+import type {NodeIdentity, SnapshotInfo} from '../node/ports.js'
 import {entryData} from '../raft/entry.js'
 import type {ChangeOrigin, Member, Membership, MembershipTarget} from '../raft/membership.js'
 import {EMPTY_MEMBERSHIP, isConsistent, NO_ORIGIN, stageOf} from '../raft/membership.js'

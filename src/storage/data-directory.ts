@@ -9,7 +9,7 @@
  */
 import {crc32} from 'node:zlib'
 import {RaftctlError} from '../errors.js'
-import type {NodeIdentity} from '../node/api.js'
+import type {NodeIdentity} from '../node/ports.js'
 import type {GroupId, NodeId} from '../raft/types.js'
 import {
   type DirectoryLock,

@@ -7,10 +7,9 @@ import type {
   MembershipChanged,
   MembershipRequest,
   NodeHost,
-  NodeIdentity,
   NodeRuntimeApi,
 } from '../../src/node/api.js'
-import type {SnapshotInfo} from '../../src/node/ports.js'
+import type {NodeIdentity, SnapshotInfo} from '../../src/node/ports.js'
 import {decodeEntry} from '../../src/raft/entry.js'
 import {EMPTY_MEMBERSHIP, type Membership} from '../../src/raft/membership.js'
 import type {Message} from '../../src/raft/messages.js'

@@ -1,4 +1,4 @@
-import type {NodeIdentity} from '../../src/node/api.js'
+import type {NodeIdentity} from '../../src/node/ports.js'
 import {type Membership, NO_ORIGIN} from '../../src/raft/membership.js'
 import {logIndex, nodeId} from '../../src/raft/types.js'
 
