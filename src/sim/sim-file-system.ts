@@ -22,7 +22,9 @@ export interface SimFileSystemOptions {
   /** Uniform in [0, 1); decides what a crash keeps. Without it a crash keeps nothing unsynced. */
   readonly random?: () => number
   /** Called before each operation; what it answers is thrown instead of doing it. */
-  fault?: (operation: SimOperation, path: string) => Error | undefined
+  readonly fault?: (operation: SimOperation, path: string) => Error | undefined
+  /** A sync of a file's content takes effect when this resolves; at once without it. */
+  readonly syncPause?: (path: string) => Promise<void>
 }
 
 const SECTOR_BYTES = 512
@@ -52,15 +54,18 @@ class SimInode {
     for (let s = Math.floor(position / SECTOR_BYTES); s <= last; s++) this.dirty.add(s)
   }
 
-  sync(): void {
+  /** Makes these sectors durable as they are now; all that are not yet, unless told. */
+  sync(sectors: readonly number[] = [...this.dirty]): void {
     if (this.synced.length < this.size) {
       const larger = new Uint8Array(this.bytes.length)
       larger.set(this.synced.subarray(0, this.syncedSize))
       this.synced = larger
     }
-    for (const sector of this.dirty) this.#keep(sector, this.size)
+    for (const sector of sectors) {
+      this.#keep(sector, this.size)
+      this.dirty.delete(sector)
+    }
     this.syncedSize = this.size
-    this.dirty.clear()
   }
 
   crash(random: (() => number) | undefined): void {
@@ -287,7 +292,10 @@ export class SimFileSystem implements FileSystem {
           if (epoch === this.#epoch) inode.dirty.clear()
           throw error
         }
-        inode.sync()
+        const sectors = [...inode.dirty]
+        await this.#options.syncPause?.(path)
+        check()
+        inode.sync(sectors)
       },
       close: () => {
         isOpen = false

@@ -1,5 +1,6 @@
 import {describe, expect, test} from 'vitest'
 import {RaftctlError} from '../../src/errors.js'
+import {logIndex} from '../../src/raft/types.js'
 import type {SimFileSystem, SimOperation} from '../../src/sim/sim-file-system.js'
 import type {RecoveryReport} from '../../src/storage/wal/recovery.js'
 import {openWal, type Wal} from '../../src/storage/wal/wal.js'
@@ -399,6 +400,36 @@ describe('a crash between any two operations', () => {
       }
     }
   })
+})
+
+describe('compaction while a batch that cuts back is on its way to the disk', () => {
+  for (const keepBytes of [0, 100]) {
+    test(`takes nothing that the batch has not replaced yet (${keepBytes} bytes kept)`, async () => {
+      let pausing = 0
+      const syncPause = () => (pausing-- === 1 ? new Promise<void>(() => {}) : Promise.resolve())
+      const {fs, wal} = await simWal({...SMALL, keepBytes}, {syncPause})
+      for (let i = 1; i <= 60; i++) await wal.append(batch({entries: [entry(i, 1)]}))
+      const first = wal.firstIndex()
+      const names = fs.list(DIRECTORY).filter(name => name.endsWith('.wal'))
+
+      // The second sync is the batch's own; the first is that of its new segment's header.
+      pausing = 2
+      wal.append(batch({entries: range(30, 31, 2)})).catch(() => {})
+      while (pausing > 0) await fs.yieldTurn()
+      await wal.compact(logIndex(29))
+      await wal.compact(logIndex(60))
+      const segments = fs.list(DIRECTORY).filter(name => name.endsWith('.wal'))
+      fs.crash()
+      const {wal: again} = await openWal(fs, DIRECTORY, SMALL)
+
+      expect(first).toBe(1)
+      expect(segments.length).toBeGreaterThan(0)
+      expect(names.length).toBeGreaterThan(3)
+      expect(again.lastIndex()).toBe(60)
+      expect(contents(again)).toEqual(range(again.firstIndex(), 60, 1).map(textOf))
+      expect(again.firstIndex()).toBeLessThanOrEqual(30)
+    })
+  }
 })
 
 let operations = 0
