@@ -1,5 +1,6 @@
 import {BaseCommand} from '../src/cli/base-command.js'
 import {statusView} from '../src/cli/views/status-view.js'
+import {ERRORS} from '../src/errors.js'
 
 export default class Status extends BaseCommand {
   static override summary = 'Show the cluster on one screen: health, leader, members.'
@@ -10,8 +11,11 @@ export default class Status extends BaseCommand {
     const target = await this.target()
     const client = await this.connect()
     const status = await client.clusterStatus()
-    return this.print({kind: 'ClusterStatus', context: target.context, ...status}, () =>
-      statusView(status, target.context),
+    const printed = await this.print(
+      {kind: 'ClusterStatus', context: target.context, ...status},
+      () => statusView(status, target.context),
     )
+    if (status.leaderId === null) process.exitCode = ERRORS.RAFTCTL_NO_LEADER.exit
+    return printed
   }
 }

@@ -27,6 +27,7 @@ import {openDataDirectory} from './storage/data-directory.js'
 import {NodeFileSystem} from './storage/node-file-system.js'
 import {openSnapshotStore} from './storage/snapshot-store.js'
 import {openWal} from './storage/wal/wal.js'
+import {readWal} from './storage/wal/wal-reader.js'
 
 export interface LogRecord {
   readonly level: 'info' | 'warn' | 'error'
@@ -160,7 +161,10 @@ class NodeProcess implements NodeHost {
   async start(): Promise<void> {
     const {identity} = this.#directory
     if (identity) await this.#openGroup(identity)
-    else this.#log('info', 'pristine', {storeId: this.storeId})
+    else {
+      await this.#refuseOrphanedLog()
+      this.#log('info', 'pristine', {storeId: this.storeId})
+    }
   }
 
   async join(plan: JoinPlan): Promise<void> {
@@ -235,6 +239,27 @@ class NodeProcess implements NodeHost {
     await wal.close()
   }
 
+  /**
+   * An attempt to join leaves a log of the first entry at most. More than that without an identity is
+   * a member's log whose node.json is gone: nothing that a newcomer may overwrite.
+   */
+  async #refuseOrphanedLog(): Promise<void> {
+    const {wal} = this.#directory.groupPaths(GROUP)
+    if (this.#fs.kindOf(wal) === undefined || this.#fs.list(wal).length === 0) return
+    const log = await readWal(this.#fs, wal)
+    log.close()
+    const {term: lastTerm, votedFor} = log.hardState
+    if (log.lastIndex <= 1 && lastTerm <= 1 && votedFor === undefined) return
+    throw new RaftctlError(
+      'RAFTCTL_DATA_DAMAGED',
+      `${this.#directory.path} holds a log up to index ${log.lastIndex}, but no node.json`,
+      {
+        hint: 'Restore node.json from a backup, or start with an empty directory and run "raftctl member replace".',
+        details: {file: `${this.#directory.path}/node.json`, lastIndex: log.lastIndex},
+      },
+    )
+  }
+
   /** What an attempt to join left that did not come to an end was never promised to anybody. */
   async #discardLog(path: string): Promise<void> {
     if (this.#fs.kindOf(path) === undefined) return
@@ -246,6 +271,7 @@ class NodeProcess implements NodeHost {
     const paths = this.#directory.groupPaths(GROUP)
     const {wal, recovery} = await openWal(this.#fs, paths.wal, {mustExist: true})
     if (recovery.cut) this.#log('warn', 'log-tail-cut', {...recovery.cut})
+    if (recovery.shortened) this.#log('warn', 'log-segment-shortened', {...recovery.shortened})
     const {store, unusable} = await openSnapshotStore(this.#fs, paths.snapshots, {
       clusterId: identity.clusterId,
       groupId: GROUP,
