@@ -7,9 +7,14 @@ import type {LearnerLag, MembershipOutcome, MembershipRefusal} from '../raft/mem
 import type {NodeId} from '../raft/types.js'
 import type {MembershipRequest} from './api.js'
 
+/** Gives up a `set` whose new voters are still catching up. No service offers it yet. */
+export type CancelRequest = Omit<MembershipRequest, 'change'> & {
+  readonly change: {readonly kind: 'cancel'}
+}
+
 /** `lag` is undefined for a learner that may be promoted at once. */
 export function toChange(
-  {change}: MembershipRequest,
+  {change}: MembershipRequest | CancelRequest,
   membership: Membership,
   isCaughtUp: (id: NodeId) => boolean,
 ): MembershipChange {
@@ -33,6 +38,8 @@ export function toChange(
       const {id, address, name, promoteWhenReady} = change
       return {kind: 'update', id, set: {address, name, promoteWhenReady}}
     }
+    case 'cancel':
+      return {kind: 'cancel'}
     case 'set':
       return {kind: 'set', voters: change.voters, learners: change.learners}
   }
@@ -41,7 +48,7 @@ export function toChange(
 /** The failure that a refusal is to its caller. */
 export function refusal(
   outcome: Extract<MembershipOutcome, {kind: 'refused'}>,
-  request: MembershipRequest,
+  request: MembershipRequest | CancelRequest,
   membership: Membership,
   tickMs: number,
 ): RaftctlError {

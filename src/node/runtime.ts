@@ -26,6 +26,7 @@ import type {
 } from './api.js'
 import {Applier} from './applier.js'
 import {LogWriter} from './log-writer.js'
+import type {CancelRequest} from './membership-requests.js'
 import {notLeader, refusal, toChange} from './membership-requests.js'
 import type {RuntimeParts} from './parts.js'
 import {PendingProposals, PendingReads} from './pending.js'
@@ -34,8 +35,26 @@ import {recover} from './recovery.js'
 import {electionTicks, heartbeatTicks} from './settings.js'
 import {Snapshotter} from './snapshotter.js'
 
+export type CoreView = Readonly<
+  Pick<
+    RaftNode,
+    | 'nodeId'
+    | 'role'
+    | 'leaderId'
+    | 'currentTerm'
+    | 'commitIndex'
+    | 'lastApplied'
+    | 'membership'
+    | 'removed'
+    | 'status'
+  >
+>
+
 /** How long a read barrier waits for a quorum, in smallest election timeouts. */
 const READ_PATIENCE_TIMEOUTS = 8
+
+/** How long a transfer's outcome is waited for: the election it starts may need a second round. */
+const TRANSFER_PATIENCE_TIMEOUTS = 6
 
 export class NodeRuntime implements NodeRuntimeApi {
   readonly #parts: RuntimeParts
@@ -109,6 +128,11 @@ export class NodeRuntime implements NodeRuntimeApi {
     return this.#raft.status()
   }
 
+  /** The core, to be looked at only: what a simulation's checkers see after every event. */
+  get core(): CoreView {
+    return this.#raft
+  }
+
   counters(): Counters {
     return {
       ...this.#counts,
@@ -149,7 +173,7 @@ export class NodeRuntime implements NodeRuntimeApi {
     return this.#barrier
   }
 
-  async changeMembership(request: MembershipRequest): Promise<MembershipChanged> {
+  async changeMembership(request: MembershipRequest | CancelRequest): Promise<MembershipChanged> {
     this.#checkRunning()
     const before = this.#raft.membership
     const {tickMs} = this.#parts.settings
@@ -326,17 +350,20 @@ export class NodeRuntime implements NodeRuntimeApi {
 
   /** Resolves when `to` leads; rejects when the transfer was given up. */
   #leaderChange(from: NodeId, to: NodeId): Promise<LeaderChange> {
+    const {clock, settings} = this.#parts
+    const deadlineMs = clock.nowMs() + TRANSFER_PATIENCE_TIMEOUTS * settings.electionMs
     return new Promise((resolve, reject) => {
       const look = () => {
         const {leaderId, currentTerm: term, transferTarget} = this.#raft.status()
         if (leaderId === to) return finish(() => resolve({from, to, term}))
         const gone = leaderId !== undefined && leaderId !== from
         const givenUp = leaderId === from && transferTarget === undefined
-        if (gone || givenUp || this.#state === 'stopped') {
+        const late = clock.nowMs() >= deadlineMs
+        if (gone || givenUp || late || this.#state === 'stopped') {
           finish(() => reject(transferGivenUp(to, leaderId)))
         }
       }
-      const stopLooking = this.#parts.clock.every(this.#parts.settings.tickMs, look)
+      const stopLooking = clock.every(settings.tickMs, look)
       const finish = (settle: () => void) => {
         stopLooking()
         settle()

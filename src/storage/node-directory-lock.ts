@@ -26,10 +26,14 @@ import {
 } from 'node:fs'
 import {createServer, type Server} from 'node:net'
 import {join} from 'node:path'
+import {setTimeout as delay} from 'node:timers/promises'
 import {RaftctlError} from '../errors.js'
 import type {DirectoryLock} from './file-system.js'
 
 export const LOCK_FILE = 'LOCK'
+
+const DYING_ATTEMPTS = 40
+const DYING_WAIT_MS = 50
 
 interface Holder {
   readonly pid: number
@@ -44,10 +48,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const path = join(directory, LOCK_FILE)
   if (process.platform !== 'linux') return lockByFile(directory, path)
 
-  const server = await listen(socketName(directory)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EADDRINUSE') throw inUse(directory, readHolder(path))
-    throw error
-  })
+  const server = await listenOnceFree(directory, path)
   try {
     const holder = readHolder(path)
     if (holder !== undefined && holder.pid !== process.pid && isAlive(holder)) {
@@ -94,6 +95,21 @@ function lockByFile(directory: string, path: string): DirectoryLock {
   throw inUse(directory, readHolder(path))
 }
 
+/** A killed process may take a moment to let its socket go; a living one is not waited for. */
+async function listenOnceFree(directory: string, path: string): Promise<Server> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await listen(socketName(directory))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+      const holder = readHolder(path)
+      const isDying = holder !== undefined && !isAlive(holder)
+      if (!isDying || attempt === DYING_ATTEMPTS) throw inUse(directory, holder)
+      await delay(DYING_WAIT_MS)
+    }
+  }
+}
+
 function listen(path: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer(connection => connection.destroy())
@@ -132,12 +148,16 @@ function isAlive(holder: Holder): boolean {
   return startTimeOf(holder.pid) === holder.startTime
 }
 
-/** Field 22 of /proc/PID/stat; the second field is a name in parentheses that may hold anything. */
+/**
+ * Field 22 of /proc/PID/stat; the second field is a name in parentheses that may hold anything. ''
+ * for a process that has ended, though its parent has not looked yet.
+ */
 function startTimeOf(pid: number): string {
   if (process.platform !== 'linux') return ''
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? '' : (fields[19] ?? '')
   } catch {
     return ''
   }
