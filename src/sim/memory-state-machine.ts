@@ -22,9 +22,27 @@ import type {Membership} from '../raft/membership.js'
 import type {SnapshotMeta} from '../raft/messages.js'
 import type {Entry, LogIndex, Term} from '../raft/types.js'
 
+/** What survives the process: hand it to the next state machine. */
+export class MemoryDisk {
+  store: MemoryStore = new MemoryStore()
+  /** Of the process that has it; one that is gone writes nothing any more. */
+  owner = 0
+}
+
 export class MemoryStateMachine implements StateMachine {
-  #store = new MemoryStore()
-  #state = new KeyValueState(this.#store)
+  readonly #disk: MemoryDisk
+  readonly #owner: number
+  #state: KeyValueState
+
+  constructor(disk: MemoryDisk = new MemoryDisk()) {
+    this.#disk = disk
+    this.#owner = ++disk.owner
+    this.#state = new KeyValueState(disk.store)
+  }
+
+  get #store(): MemoryStore {
+    return this.#disk.store
+  }
 
   get appliedIndex(): LogIndex {
     return this.#state.appliedIndex
@@ -47,10 +65,19 @@ export class MemoryStateMachine implements StateMachine {
   }
 
   async apply(entries: readonly Entry[]): Promise<(CommandResult | undefined)[]> {
+    return this.applyNow(entries)
+  }
+
+  applyNow(entries: readonly Entry[]): (CommandResult | undefined)[] {
     return entries.map(entry => this.#state.apply(entry))
   }
 
   async flush(): Promise<void> {
+    this.flushNow()
+  }
+
+  flushNow(): void {
+    if (!this.#isOwner) return
     this.#state.seal()
     for (const layer of [...this.#state.sealedLayers]) {
       this.#store.write(layer.records, layer.appliedIndex)
@@ -85,8 +112,9 @@ export class MemoryStateMachine implements StateMachine {
     const {index: appliedIndex, term: appliedTerm, membership} = meta
     records.set(HEAD_KEY, encodeHead({appliedIndex, appliedTerm, membership}))
     store.write(records, appliedIndex)
+    if (!this.#isOwner) return
     this.#state = new KeyValueState(store)
-    this.#store = store
+    this.#disk.store = store
   }
 
   async close(): Promise<void> {
@@ -105,6 +133,10 @@ export class MemoryStateMachine implements StateMachine {
     let content = ''
     for (const chunk of writeContent(view)) content += toByteString(chunk)
     return content
+  }
+
+  get #isOwner(): boolean {
+    return this.#owner === this.#disk.owner
   }
 }
 

@@ -24,7 +24,9 @@ export interface SimFileSystemOptions {
   /** Called before each operation; what it answers is thrown instead of doing it. */
   readonly fault?: (operation: SimOperation, path: string) => Error | undefined
   /** A sync of a file's content takes effect when this resolves; at once without it. */
-  readonly syncPause?: (path: string) => Promise<void>
+  readonly syncPause?: (path: string) => Promise<void> | undefined
+  /** The same for a directory. */
+  readonly directorySyncPause?: (path: string) => Promise<void> | undefined
 }
 
 const SECTOR_BYTES = 512
@@ -175,6 +177,29 @@ export class SimFileSystem implements FileSystem {
     this.#locks.clear()
   }
 
+  /**
+   * The file system as one process has it: once the process is gone, by `crash` or `kill`, whatever it
+   * still tries fails, and nothing of it reaches the disk.
+   */
+  mount(): FileSystem {
+    const epoch = this.#epoch
+    const guarded = <T>(action: () => T): T => {
+      if (epoch !== this.#epoch) throw failure('/', 'EBADF')
+      return action()
+    }
+    return {
+      open: (path, mode) => guarded(() => this.open(path, mode)),
+      kindOf: path => guarded(() => this.kindOf(path)),
+      list: path => guarded(() => this.list(path)),
+      makeDirectory: path => guarded(() => this.makeDirectory(path)),
+      rename: (from, to) => guarded(() => this.rename(from, to)),
+      remove: path => guarded(() => this.remove(path)),
+      syncDirectory: path => guarded(() => this.syncDirectory(path)),
+      yieldTurn: () => this.yieldTurn(),
+      lock: directory => guarded(() => this.lock(directory)),
+    }
+  }
+
   /** The bytes of a file now, to look at or, with `overwrite`, to damage. */
   content(path: string): Uint8Array {
     const inode = this.#inode(path)
@@ -240,6 +265,9 @@ export class SimFileSystem implements FileSystem {
   }
 
   async syncDirectory(path: string): Promise<void> {
+    const epoch = this.#epoch
+    await this.#options.directorySyncPause?.(path)
+    if (epoch !== this.#epoch) throw failure(path, 'EBADF')
     this.#mayFail('sync-directory', path)
     this.#directory(path).sync()
   }
