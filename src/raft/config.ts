@@ -67,6 +67,10 @@ export function checkConfig(config: RaftConfig): void {
     config.electionTicks > config.heartbeatTicks,
     'an election timeout is longer than a heartbeat',
   )
+  const {electionTicks, heartbeatTicks, limits} = config
+  for (const [name, value] of Object.entries({electionTicks, heartbeatTicks, ...limits})) {
+    invariant(value === undefined || (Number.isSafeInteger(value) && value >= 1), `${name} ≥ 1`)
+  }
 }
 
 /** The membership that the lists of a config describe. */

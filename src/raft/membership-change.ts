@@ -153,7 +153,7 @@ function demote(membership: Membership, id: NodeId): Plan {
 
 function update(membership: Membership, id: NodeId, set: MemberUpdate): Plan {
   const current = membership.members.find(member => member.id === id)!
-  const next = {...current, ...set}
+  const next = updated(current, set)
   const others = membership.members.filter(member => member.id !== id)
   if (next.address !== '' && others.some(other => other.address === next.address)) {
     return 'address-taken'
@@ -164,7 +164,7 @@ function update(membership: Membership, id: NodeId, set: MemberUpdate): Plan {
     next.address === current.address &&
     next.name === current.name &&
     next.promoteWhenReady === current.promoteWhenReady
-  return same ? 'unchanged' : {members: withMember(membership, id, set)}
+  return same ? 'unchanged' : {members: withMember(membership, id, next)}
 }
 
 /** Begins a change of the whole set: its new voters catch up as learners first. */
@@ -232,7 +232,18 @@ function ordered(membership: Membership): Membership {
 }
 
 function withMember(membership: Membership, id: NodeId, set: MemberUpdate): Member[] {
-  return membership.members.map(member => (member.id === id ? {...member, ...set} : member))
+  return membership.members.map(member => (member.id === id ? updated(member, set) : member))
+}
+
+/** What `set` does not name stays. */
+function updated(member: Member, set: MemberUpdate): Member {
+  const {name, address, promoteWhenReady} = member
+  return {
+    ...member,
+    name: set.name ?? name,
+    address: set.address ?? address,
+    promoteWhenReady: set.promoteWhenReady ?? promoteWhenReady,
+  }
 }
 
 function without(ids: readonly NodeId[], id: NodeId): NodeId[] {

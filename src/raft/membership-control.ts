@@ -75,11 +75,18 @@ export function proposeMembership(
   const planned = planChange(raft.membership, change, origin)
   if (planned.kind === 'unchanged') return planned
   if (planned.kind === 'refused') return refuse(planned.reason)
-  if (change.kind === 'promote') {
-    const lag = lagOf(raft, change.id)
+  for (const id of joiningBy(raft.membership, change)) {
+    const lag = lagOf(raft, id)
     if (lag) return refuse('learner-lags', lag)
   }
   return append(raft, planned.membership)
+}
+
+/** Learners that become voters by this change, each of which must be caught up. */
+function joiningBy({voters, target}: Membership, change: MembershipChange): readonly NodeId[] {
+  if (change.kind === 'promote') return [change.id]
+  if (change.kind !== 'enter-joint') return []
+  return target?.voters.filter(id => !voters.includes(id)) ?? []
 }
 
 /** Is there an entry in our tail that is or may be a membership, and is not applied? */
@@ -115,10 +122,9 @@ export function advanceMembership(raft: RaftState): void {
   }
   if (raft.transferTarget !== undefined) return
   if (stage === 'learner-sync') {
-    const {target, voters} = raft.membership
-    const joining = target!.voters.filter(id => !voters.includes(id))
-    if (joining.some(id => lagOf(raft, id))) return
-    appendOwnChange(raft, {kind: 'enter-joint'}, 'every new voter is caught up')
+    const enter = {kind: 'enter-joint'} as const
+    if (joiningBy(raft.membership, enter).some(id => lagOf(raft, id))) return
+    appendOwnChange(raft, enter, 'every new voter is caught up')
     return
   }
   const ready = raft.membership.members.find(
@@ -171,7 +177,10 @@ export function lagOf(raft: RaftState, id: NodeId): LearnerLag | undefined {
 }
 
 function append(raft: RaftState, next: Membership): MembershipOutcome {
-  const index = raft.appendOwn('membership', encodeMembership(next))
+  const data = encodeMembership(next)
+  // Better that one node stops here than all of them when they apply it.
+  invariant(decodeMembership(data, next.index) !== undefined, 'a proposed membership can be read')
+  const index = raft.appendOwn('membership', data)
   raft.pendingMembershipIndex = index
   return {kind: 'accepted', index, term: raft.currentTerm, membership: {...next, index}}
 }

@@ -137,7 +137,7 @@ export function decodeMembership(data: Uint8Array, index: LogIndex): Membership 
   return isConsistent(decoded) ? decoded : undefined
 }
 
-/** Every member has exactly one role, every role a member, and there is a voter. */
+/** Every member has exactly one role, every role a member, and there is a voter; so in the target. */
 export function isConsistent(membership: Membership): boolean {
   const {members, voters, votersOutgoing, learners, learnersNext, observers} = membership
   const ids = members.map(member => member.id)
@@ -151,7 +151,20 @@ export function isConsistent(membership: Membership): boolean {
     roles.every(id => ids.includes(id)) &&
     new Set(roles).size === roles.length &&
     learnersNext.every(id => votersOutgoing.includes(id) && !voters.includes(id)) &&
-    ids.every(id => id < membership.nextMemberId)
+    ids.every(id => id < membership.nextMemberId) &&
+    (membership.target === undefined || isConsistentTarget(membership, membership.target))
+  )
+}
+
+/** A target can be entered as it is: it names voters and learners of a uniform membership, once. */
+function isConsistentTarget(membership: Membership, {voters, learners}: MembershipTarget): boolean {
+  const known = [...membership.voters, ...membership.learners]
+  return (
+    voters.length > 0 &&
+    membership.votersOutgoing.length === 0 &&
+    [voters, learners].every(isAscending) &&
+    [...voters, ...learners].every(id => known.includes(id)) &&
+    !voters.some(id => learners.includes(id))
   )
 }
 

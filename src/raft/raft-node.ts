@@ -66,6 +66,7 @@ import {
   handleReadIndexResponse,
   readIndex,
   startReadRound,
+  tickForwardedReads,
 } from './read-index.js'
 import type {Ready} from './ready.js'
 import {
@@ -224,6 +225,7 @@ export class RaftNode {
     const raft = this.#raft
     if (raft.removed) return
     raft.tick++
+    tickForwardedReads(raft)
     if (raft.isLeader) this.#tickLeader()
     else if (tickElection(raft) && isRemovedId(raft.membership, raft.nodeId)) askAboutRemoval(raft)
   }
@@ -346,6 +348,8 @@ export class RaftNode {
     if ('commit' in message) raft.log.learnCommitted(message.commit)
 
     const asksForVote = message.kind === 'request-vote' || message.kind === 'request-pre-vote'
+    // Never promoted, an observer is no voter in anybody's membership.
+    if (asksForVote && raft.role === 'observer') return
     if (asksForVote && isRemovedId(raft.membership, message.from)) {
       const membershipIndex = raft.membership.index
       raft.sendNow({kind: 'member-removed', to: message.from, membershipIndex})

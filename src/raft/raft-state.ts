@@ -81,8 +81,8 @@ export class RaftState {
   readRound = 0
   /** Leaders: barriers waiting for a round of heartbeats. */
   reads: PendingRead[] = []
-  /** Others: tokens asked of the leader. */
-  readsForwarded: number[] = []
+  /** Others: asked of the leader, oldest first; given up at a tick, for the question may be lost. */
+  readsForwarded: {readonly token: number; readonly untilTick: number}[] = []
   nextReadToken: number
 
   outNow: Message[] = []

@@ -14,13 +14,17 @@ export type ReadIndexOutcome =
   | {readonly kind: 'accepted'; readonly token: number}
   | {readonly kind: 'refused'; readonly reason: 'no-leader'}
 
+/** How long an answer is waited for, in election timeouts. */
+const PATIENCE_TIMEOUTS = 2
+
 export function readIndex(raft: RaftState): ReadIndexOutcome {
   if (raft.leaderId === undefined) return {kind: 'refused', reason: 'no-leader'}
   const token = raft.nextReadToken++
   if (raft.isLeader) {
     addRead(raft, token, undefined)
   } else {
-    raft.readsForwarded.push(token)
+    const untilTick = raft.tick + PATIENCE_TIMEOUTS * raft.config.electionTicks
+    raft.readsForwarded.push({token, untilTick})
     raft.sendNow({kind: 'read-index', to: raft.leaderId, token})
   }
   return {kind: 'accepted', token}
@@ -34,12 +38,19 @@ export function handleReadIndex(raft: RaftState, request: ReadIndex): void {
 }
 
 export function handleReadIndexResponse(raft: RaftState, response: ReadIndexResponse): void {
-  const waiting = raft.readsForwarded.indexOf(response.token)
+  const waiting = raft.readsForwarded.findIndex(({token}) => token === response.token)
   if (waiting < 0) return
   raft.readsForwarded.splice(waiting, 1)
   const {token, index} = response
   if (index === undefined) raft.readsRefused.push(token)
   else raft.readStates.push({token, index})
+}
+
+/** Refuses what the leader was asked so long ago that question or answer must be lost. */
+export function tickForwardedReads(raft: RaftState): void {
+  while (raft.readsForwarded.length > 0 && raft.readsForwarded[0]!.untilTick <= raft.tick) {
+    raft.readsRefused.push(raft.readsForwarded.shift()!.token)
+  }
 }
 
 /**

@@ -28,13 +28,14 @@ export function sendAppends(raft: RaftState): void {
       if (!progress.probeSent) sendAppend(raft, progress)
       continue
     }
-    let sent = 0
+    let done = false
     while (progress.nextIndex <= lastFor(raft, progress) && hasWindow(raft, progress)) {
+      done = true
       if (!sendAppend(raft, progress)) break
-      sent++
     }
-    const news = progress.sentCommit < raft.log.commitIndex
-    if (sent === 0 && (news || progress.askAgain)) sendAppend(raft, progress, true)
+    // News of a commit waits for the window like anything else: the peer may not be listening.
+    const news = progress.sentCommit < raft.log.commitIndex && hasWindow(raft, progress)
+    if (!done && (news || progress.askAgain)) sendAppend(raft, progress, true)
   }
 }
 

@@ -17,6 +17,8 @@ export function becomeFollower(raft: RaftState, newTerm: Term, leader: NodeId | 
   if (newTerm > raft.currentTerm) {
     raft.currentTerm = newTerm
     raft.votedFor = undefined
+    // Its leader may be the same again, but has forgotten what it was asked.
+    setLeader(raft, undefined)
   }
   leaveRole(raft)
   raft.role = raft.restingRole()
@@ -75,6 +77,5 @@ function leaveRole(raft: RaftState): void {
 export function setLeader(raft: RaftState, leader: NodeId | undefined): void {
   if (raft.leaderId === leader) return
   raft.leaderId = leader
-  raft.readsRefused.push(...raft.readsForwarded)
-  raft.readsForwarded = []
+  for (const {token} of raft.readsForwarded.splice(0)) raft.readsRefused.push(token)
 }
