@@ -1,6 +1,7 @@
 import {Args, Flags} from '../../src/cli/base-command.js'
 import {dropLocalContexts} from '../../src/cli/contexts.js'
 import {LocalCommand} from '../../src/cli/local-command.js'
+import {counted} from '../../src/cli/views/cluster-view.js'
 
 export default class ClusterDestroy extends LocalCommand {
   static override summary = 'End a local cluster: no process and no file stays.'
@@ -29,7 +30,12 @@ export default class ClusterDestroy extends LocalCommand {
         contexts,
         warnings: left.map(file => `${file} is not raftctl's and was left in ${directory}`),
       },
-      {lines: [`cluster ${name}  destroyed  ${processesEnded} processes ended`], ids: [name]},
+      {
+        lines: [
+          `cluster ${name}  destroyed  ${counted(processesEnded, 'process', 'processes')} ended`,
+        ],
+        ids: [name],
+      },
     )
   }
 }

@@ -188,6 +188,7 @@ export abstract class BaseCommand extends Command {
     await super.init()
     process.on('SIGINT', this.onSigint)
     process.on('SIGTERM', this.onSigterm)
+    process.on('SIGHUP', this.onSighup)
   }
 
   protected override async parse<
@@ -231,6 +232,7 @@ export abstract class BaseCommand extends Command {
     for (const progress of this.progresses) progress.done()
     process.off('SIGINT', this.onSigint)
     process.off('SIGTERM', this.onSigterm)
+    process.off('SIGHUP', this.onSighup)
     const prints = await Promise.allSettled(this.printing)
     const client = await this.client?.catch(() => undefined)
     await client?.close()
@@ -250,6 +252,8 @@ export abstract class BaseCommand extends Command {
 
   private readonly onSigint = () => this.interrupt('interrupted', 130)
   private readonly onSigterm = () => this.interrupt('terminated', 143)
+  /** The terminal was closed. */
+  private readonly onSighup = () => this.interrupt('terminated', 129)
 
   private interrupt(message: string, exit: number): void {
     // The second time means "now".

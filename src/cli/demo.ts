@@ -10,13 +10,15 @@ import {join} from 'node:path'
 import {packageRoot} from '../cluster/paths.js'
 
 const program = join(packageRoot(), 'bin', 'run.js')
+/** No step takes this long; one that does is stuck. */
+const STEP_MS = 30_000
 const started = performance.now()
 const home = await mkdtemp(join(tmpdir(), 'raftctl-demo-'))
 let running: ChildProcess | undefined
 let interrupted = false
 
 // Ctrl-C reaches the running command too, which ends by itself; then we clean up.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     interrupted = true
     running?.kill(signal)
@@ -62,7 +64,7 @@ async function tour(): Promise<void> {
   await show({say: 'A fourth process, as a learner.', args: ['member', 'add', '--learner']})
   await show({
     say: 'It becomes a voter once it has caught up.',
-    args: ['member', 'promote', '4', '--wait'],
+    args: ['member', 'promote', '4', '--wait', '--timeout', '15s'],
   })
   await show({say: 'A snapshot.', args: ['snapshot', 'create']})
   await show({
@@ -120,6 +122,7 @@ function run(args: readonly string[], how: How): Promise<{status: number | null;
       env: ownEnvironment(),
     })
     running = child
+    const timer = setTimeout(() => child.kill('SIGTERM'), STEP_MS)
     let stdout = ''
     child.stdout?.on('data', chunk => {
       stdout += String(chunk)
@@ -129,6 +132,7 @@ function run(args: readonly string[], how: How): Promise<{status: number | null;
     child.once('error', reject)
     child.once('close', status => {
       running = undefined
+      clearTimeout(timer)
       resolve({status, stdout})
     })
   })

@@ -18,6 +18,8 @@ export async function startProgress(text: string, terminal: Terminal): Promise<P
     stream: process.stderr,
     // ora would otherwise take over standard input and swallow Ctrl-C.
     discardStdin: false,
+    // Decided above; ora would decide anew by other rules.
+    isEnabled: true,
     ...(terminal.colour ? {} : {color: false as const}),
   }).start()
   return {

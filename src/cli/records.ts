@@ -42,9 +42,13 @@ export async function writeRecords<T>(
   sink: Sink,
 ): Promise<number> {
   const lineOf = liner(view, manner)
+  // With the first record, not before: a source that fails at once prints nothing.
+  const head = header(view, manner)
   let count = 0
-  let pending = header(view, manner)
+  let pending = ''
   let turn = 0
+  // Noticed between two records too: a slow source would otherwise go on for a reader that left.
+  let left = false
 
   // At a terminal each record shows at once. Elsewhere what arrived together is written together,
   // and never held back for longer than a turn of the event loop.
@@ -59,7 +63,8 @@ export async function writeRecords<T>(
 
   try {
     for await (const item of source) {
-      pending += lineOf(item)
+      if (left) break
+      pending += count === 0 ? head + lineOf(item) : lineOf(item)
       count += 1
       if (pending.length >= CHUNK_CHARS) {
         if (!(await flush())) break
@@ -67,11 +72,18 @@ export async function writeRecords<T>(
         turn = 1
         setImmediate(() => {
           turn = 0
-          void flush()
+          // A failed write is met again by the flush at the end.
+          flush().then(
+            open => {
+              left = !open
+            },
+            () => {},
+          )
         })
       }
       if (manner.terminal.drawsTables && !(await flush())) break
     }
+    if (count === 0) pending = head
   } finally {
     await flush()
   }

@@ -39,7 +39,9 @@ test('raftctl.1 names every command, and none that does not exist', () => {
     .filter(name => name.endsWith('.ts'))
     .map(name => name.replace(/\.ts$/, '').replaceAll('/', ' '))
 
-  const tags = section.match(/^\.BR? .+$/gm)!.filter(line => !/^\.B(?:R? )(?:raftctl|--)/.test(line))
+  const tags = section
+    .match(/^\.BR? .+$/gm)!
+    .filter(line => !/^\.B(?:R? )(?:raftctl|--)/.test(line))
   const named = tags.flatMap(line => {
     const quoted = [...line.matchAll(/"([a-z]+ [a-z]+)"/g)].map(match => match[1] as string)
     return quoted.length > 0 ? quoted : [line.replace(/^\.BR? /, '')]

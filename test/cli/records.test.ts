@@ -87,6 +87,18 @@ test('what came before a failure is written, and the failure is thrown', async (
   expect(sink.text).toBe('index\tdata\n1\ta\n')
 })
 
+test('a source that fails at once prints nothing, not even a header', async () => {
+  // biome-ignore lint/correctness/useYield: it is there to fail
+  async function* failing(): AsyncGenerator<Entry> {
+    throw new Error('unreachable')
+  }
+  const sink = collector()
+
+  await expect(writeRecords(failing(), view, manner({}), sink)).rejects.toThrow('unreachable')
+
+  expect(sink.text).toBe('')
+})
+
 test('a slow reader holds the source back', async () => {
   let produced = 0
   async function* many() {

@@ -100,11 +100,16 @@ export function initView(
       ]
   return {
     lines: [
-      `cluster ${cluster.name}  id ${shortId(cluster.clusterId)}  ${status.voters} voters  ` +
+      `cluster ${cluster.name}  id ${shortId(cluster.clusterId)}  ${counted(status.voters, 'voter')}  ` +
         `leader ${status.leaderId}  failure tolerance ${status.failureToleranceNominal}`,
       `data     ${tilde(cluster.directory, env)}`,
       ...after,
     ],
     ids: [cluster.name],
   }
+}
+
+/** "1 voter", "3 voters". */
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`
 }

@@ -30,7 +30,7 @@ export function statusView(status: ClusterStatus, context: string | undefined): 
     lines: [
       `failure tolerance ${tolerance}  ${status.healthy ? 'healthy' : 'NOT HEALTHY'}`,
       `cluster ${context ?? '-'}  id ${shortId(status.clusterId)}  leader ${leader}  ` +
-        `term ${status.term}  ${status.voters} voters  quorum ${status.quorum}${stage}`,
+        `term ${status.term}  ${status.voters} ${status.voters === 1 ? 'voter' : 'voters'}  quorum ${status.quorum}${stage}`,
       ...status.problems.map(problem => `problem: ${problem}`),
       '',
     ],
