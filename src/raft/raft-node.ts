@@ -507,7 +507,8 @@ export class RaftNode {
     const raft = this.#raft
     raft.electionElapsedTicks++
     if (raft.electionElapsedTicks >= raft.config.electionTicks) {
-      raft.electionElapsedTicks = 0
+      // From the first election timeout on, every tick looks back over one.
+      raft.electionElapsedTicks = raft.config.electionTicks - 1
       if (raft.checkQuorum && !this.#hearsQuorum()) {
         becomeFollower(raft, raft.currentTerm, undefined)
         return

@@ -115,3 +115,17 @@ test('a membership that nobody could read is never appended', () => {
   expect(() => leader.raft.removePeer(n3, origin)).toThrow('a proposed membership can be read')
   expect(leader.raft.status().lastIndex).toBe(2)
 })
+
+test('a leader without a quorum steps down within an election timeout of the last answer', () => {
+  const leader = leaderAt()
+  for (let i = 0; i < 13; i++) {
+    leader.tick()
+    leader.acknowledge(n2, 1)
+  }
+
+  leader.tick(10)
+  const roleBefore = leader.raft.role
+  leader.tick()
+
+  expect([roleBefore, leader.raft.role]).toEqual(['leader', 'follower'])
+})
