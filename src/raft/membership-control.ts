@@ -167,10 +167,13 @@ export function handleMemberRemoved(raft: RaftState, message: MemberRemoved): vo
 export function lagOf(raft: RaftState, id: NodeId): LearnerLag | undefined {
   const progress = raft.progress.get(id)
   if (!progress) return {gap: raft.log.lastIndex, entriesPerTick: 0, recentlyActive: false}
+  const {tick, config, log} = raft
   const recentlyActive = raft.hearsFrom(id)
-  if (recentlyActive && progress.isCaughtUp(raft.config.electionTicks, raft.tick)) return undefined
+  if (recentlyActive && progress.isCaughtUp(log.lastIndex, config.electionTicks, tick)) {
+    return undefined
+  }
   return {
-    gap: raft.log.lastIndex - progress.matchIndex,
+    gap: log.lastIndex - progress.matchIndex,
     entriesPerTick: progress.entriesPerTick,
     recentlyActive,
   }

@@ -126,27 +126,33 @@ export class Progress {
     return true
   }
 
-  /** Follows a learner's rounds: a round ends when what was last at its start is acknowledged. */
-  updateRound(lastIndex: LogIndex, tick: number): void {
-    const round = this.#round
-    if (round && this.matchIndex < round.target) {
-      this.entriesPerTick =
-        (this.matchIndex - round.startMatch) / Math.max(1, tick - round.startTick)
-      return
-    }
-    if (round) {
-      this.#lastRoundTicks = tick - round.startTick
-      const gained = this.matchIndex - round.startMatch
-      if (gained > 0) this.entriesPerTick = gained / Math.max(1, this.#lastRoundTicks)
-    }
+  /** A round runs from an entry that the peer lacks until it holds what was last at that time. */
+  beginRound(lastIndex: LogIndex, tick: number): void {
+    if (this.#round || this.matchIndex >= lastIndex) return
     this.#round = {target: lastIndex, startTick: tick, startMatch: this.matchIndex}
   }
 
-  /** Was the last round, and is the one under way, shorter than an election timeout? */
-  isCaughtUp(electionTicks: number, tick: number): boolean {
-    if (this.#lastRoundTicks === undefined || !this.#round) return false
-    const waiting = this.matchIndex < this.#round.target ? tick - this.#round.startTick : 0
-    return this.#lastRoundTicks < electionTicks && waiting < electionTicks
+  /** Follows the round under way; to be told after each acknowledgement. */
+  updateRound(lastIndex: LogIndex, tick: number): void {
+    const round = this.#round
+    if (!round) return
+    const ticks = tick - round.startTick
+    this.entriesPerTick = (this.matchIndex - round.startMatch) / Math.max(1, ticks)
+    if (this.matchIndex < round.target) return
+    this.#lastRoundTicks = ticks
+    this.#round = undefined
+    this.beginRound(lastIndex, tick)
+  }
+
+  /**
+   * Does the peer hold everything, or did its last round, and does the one under way, take less than
+   * an election timeout?
+   */
+  isCaughtUp(lastIndex: LogIndex, electionTicks: number, tick: number): boolean {
+    if (this.matchIndex >= lastIndex) return true
+    if (this.#lastRoundTicks === undefined) return false
+    const waitingTicks = this.#round ? tick - this.#round.startTick : 0
+    return this.#lastRoundTicks < electionTicks && waitingTicks < electionTicks
   }
 
   #clearFlights(): void {

@@ -192,7 +192,7 @@ export class RaftState {
   /** A fresh peer, probed from the end of the log. */
   trackPeer(id: NodeId): Progress {
     const progress = new Progress(id, logIndex(this.log.lastIndex + 1))
-    progress.updateRound(this.log.lastIndex, this.tick)
+    progress.beginRound(this.log.lastIndex, this.tick)
     this.progress.set(id, progress)
     return progress
   }

@@ -23,6 +23,7 @@ const LAGGING_WINDOW = 4
 /** Sends each peer what it lacks, as far as its window allows. */
 export function sendAppends(raft: RaftState): void {
   for (const progress of raft.progress.values()) {
+    progress.beginRound(raft.log.lastIndex, raft.tick)
     if (progress.state === 'snapshot') continue
     if (progress.state === 'probe') {
       if (!progress.probeSent) sendAppend(raft, progress)
