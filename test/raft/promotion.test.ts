@@ -42,7 +42,7 @@ test('a learner that has never been heard from is not promoted, and its gap is t
     kind: 'refused',
     reason: 'learner-lags',
     leader: nodeId(1),
-    lag: {gap: 3, entriesPerTick: 0, recentlyActive: false},
+    lag: {gap: 2, entriesPerTick: 0, recentlyActive: false},
   })
 })
 
