@@ -54,7 +54,7 @@ export async function* dumpLog(
 }
 
 export function recordOf({index, term, kind, data}: LogEntry): LogRecord {
-  const record: LogRecord = {...NOTHING, index, term, type: kind, dataBytes: data.length}
+  const record: LogRecord = {index, term, type: kind, ...NOTHING, dataBytes: data.length}
   if (kind === 'command') return {...record, ...commandFields(data)}
   if (kind !== 'membership') return record
   const membership = decodeMembership(data, logIndex(index))

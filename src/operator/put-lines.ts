@@ -75,7 +75,10 @@ export async function putLines(
   }
   await Promise.all(waiting)
 
-  return {...summaryOf(acknowledged, failures), elapsedMs: performance.now() - startedMs}
+  return {
+    ...summaryOf(acknowledged, failures),
+    elapsedMs: Math.round(performance.now() - startedMs),
+  }
 }
 
 interface Pair {

@@ -5,6 +5,8 @@ import type {ClusterStatus, MembershipView} from '../client/types.js'
 import {RaftctlError} from '../errors.js'
 
 const LOOK_MS = 50
+/** How long members that answer may take to follow once a majority has the change. */
+const FOLLOW_MS = 1000
 
 export interface Verification {
   /** Members that have applied the change. */
@@ -22,6 +24,7 @@ export async function verifyMembership(
   after: MembershipView,
 ): Promise<Verification> {
   const deadline = deadlineAfter(client.timeoutMs)
+  const follow = deadlineAfter(FOLLOW_MS)
   for (;;) {
     const status = await client.clusterStatus()
     const verified = status.members.filter(member => (member.membershipIndex ?? 0) >= after.index)
@@ -30,8 +33,11 @@ export async function verifyMembership(
       verifiedBy: ids,
       unverified: status.members.map(member => member.id).filter(id => !ids.includes(id)),
     }
-    if (isEnough(status, new Set(ids), after)) return verification
-    if (deadline.expired()) {
+    const enough = isEnough(status, new Set(ids), after)
+    const silent = status.members.filter(member => !member.reachable).length
+    const all = ids.length + silent >= status.members.length
+    if (enough && (all || follow.expired())) return verification
+    if (!enough && deadline.expired()) {
       throw new RaftctlError(
         'RAFTCTL_TIMED_OUT',
         `the change is committed at index ${after.index}, but so far only ` +

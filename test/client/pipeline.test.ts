@@ -119,6 +119,23 @@ test('an operation that was never sent is no leader at its deadline, not unknown
   expect(cluster.state.applied).toEqual(['a'])
 })
 
+test('a leader that falls silent is left for the one that was elected since', async () => {
+  const cluster = await fakes(3)
+  cluster.nodes[0]!.beforePut = () => 'ignore'
+  const pipeline = pipelineOf(cluster)
+  const pending = pipeline.put(bytes('k'), bytes('v'))
+  while (cluster.nodes[0]!.seenPuts.length === 0) {
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  cluster.elect(1)
+
+  await pending
+
+  const [first] = cluster.nodes[0]!.seenPuts
+  expect(cluster.state.applied).toEqual(['k'])
+  expect(cluster.nodes[1]!.seenPuts[0]!.write).toEqual(first!.write)
+})
+
 test('a refusal that will not pass is answered to its own caller only', async () => {
   const cluster = await fakes(1)
   cluster.nodes[0]!.beforePut = request =>
