@@ -22,7 +22,7 @@ import type {
 import {failureOf} from './call.js'
 import {backoffMs, type Deadline, deadlineAfter, interrupted, pause, spell} from './deadline.js'
 import {bytes, openSession} from './key-value-calls.js'
-import {isRepeatable, lastWord, type Router} from './router.js'
+import {isPassing, isRepeatable, lastWord, type Router} from './router.js'
 import type {Session} from './session.js'
 import type {KeyDeleted, KeyFound, KeyPut} from './types.js'
 
@@ -227,7 +227,8 @@ export class Pipeline {
           if (!this.#ended) this.#open(address)
         } catch (error) {
           this.#failures += 1
-          this.#trouble(error)
+          const known = asRaftctlError(error)
+          this.#trouble(known, isRepeatable(known.code))
         }
       }
     } catch {
@@ -248,8 +249,8 @@ export class Pipeline {
       for (const result of response.results) this.#answered(stream, result)
     })
     stream.on('error', (error: ServiceError) => {
-      const failure = failureOf(error, address).error
-      this.#lost(stream, failure)
+      const failure = failureOf(error, address)
+      this.#lost(stream, failure.error, isPassing(failure))
     })
     stream.on('end', () => {
       const text = `${address} ended the stream`
@@ -304,7 +305,7 @@ export class Pipeline {
     )
   }
 
-  #lost(stream: Stream, error: RaftctlError): void {
+  #lost(stream: Stream, error: RaftctlError, passes = true): void {
     if (stream !== this.#stream) return
     this.#stream = undefined
     this.#blocked = false
@@ -316,7 +317,7 @@ export class Pipeline {
     const sent = [...this.#sent.values()]
     this.#sent.clear()
     this.#requeue(sent)
-    this.#trouble(error)
+    this.#trouble(error, passes)
     if (this.#queued.length > 0) this.#schedule()
   }
 
@@ -325,14 +326,9 @@ export class Pipeline {
   }
 
   /** Something that will not pass ends everything; the rest is tried again. */
-  #trouble(error: unknown): void {
-    const known =
-      error instanceof RaftctlError
-        ? error
-        : new RaftctlError('RAFTCTL_UNEXPECTED', String(error), {cause: error})
-    this.#lastTrouble = known
-    const passes = isRepeatable(known.code) || known.code === 'RAFTCTL_NODE_STOPPED'
-    if (!passes) this.#end(known)
+  #trouble(error: RaftctlError, passes: boolean): void {
+    this.#lastTrouble = error
+    if (!passes) this.#end(error)
   }
 
   /** Ends what ran out of time, and a stream on which nothing is heard any more. */
@@ -381,6 +377,11 @@ export class Pipeline {
     this.#queued = []
     for (const operation of waiting) this.#giveUp(operation, error)
   }
+}
+
+function asRaftctlError(error: unknown): RaftctlError {
+  if (error instanceof RaftctlError) return error
+  return new RaftctlError('RAFTCTL_UNEXPECTED', String(error), {cause: error})
 }
 
 function doubt(cause: RaftctlError): RaftctlError {

@@ -119,6 +119,21 @@ test('an operation that was never sent is no leader at its deadline, not unknown
   expect(cluster.state.applied).toEqual(['a'])
 })
 
+test('what a node can no longer tell is asked of the next leader as the same write', async () => {
+  const cluster = await fakes(3)
+  cluster.nodes[0]!.beforePut = request => {
+    cluster.state.put(request)
+    cluster.elect(1)
+    return new RaftctlError('RAFTCTL_OUTCOME_UNKNOWN', 'deposed while writing')
+  }
+  const pipeline = pipelineOf(cluster)
+
+  const put = await pipeline.put(bytes('k'), bytes('v'))
+
+  expect(put.version).toBe(1)
+  expect(cluster.state.applied).toEqual(['k'])
+})
+
 test('a leader that falls silent is left for the one that was elected since', async () => {
   const cluster = await fakes(3)
   cluster.nodes[0]!.beforePut = () => 'ignore'
