@@ -1,17 +1,20 @@
 import {BaseCommand, Flags} from '../../src/cli/base-command.js'
 import {parseWhole} from '../../src/cli/number-flag.js'
-import {logRecordView} from '../../src/cli/views/log-view.js'
+import {loggedEntryView, logRecordView} from '../../src/cli/views/log-view.js'
 import {dumpLog} from '../../src/operator/log-dump.js'
 
 export default class LogDump extends BaseCommand {
   static override summary = 'Print committed log entries, one a line.'
   static override description =
     'Ends at the commit index, whatever --to says. A range that begins before the first index that ' +
-    'the log still holds ends with status 17 and names that index.'
+    'the log still holds ends with status 17 and names that index. With --data-dir it reads the ' +
+    'directory of a node, running or not, and ends at the commit record that the log holds; ' +
+    '--uncommitted goes on to its last entry.'
   static override examples = [
     '<%= config.bin %> log dump',
     '<%= config.bin %> log dump --from 1 --to 20 --json',
     '<%= config.bin %> log dump --member 2',
+    '<%= config.bin %> log dump --data-dir /var/lib/raftctl --uncommitted',
   ]
   static override flags = {
     from: Flags.string({
@@ -22,6 +25,15 @@ export default class LogDump extends BaseCommand {
     member: Flags.string({
       summary: 'Whose log: id, name or address; without it, that of the leader.',
       helpValue: 'MEMBER',
+      exclusive: ['data-dir'],
+    }),
+    'data-dir': Flags.string({
+      summary: 'Read this data directory instead of asking a node.',
+      helpValue: 'DIRECTORY',
+    }),
+    uncommitted: Flags.boolean({
+      summary: 'Also what may still be replaced, marked so.',
+      dependsOn: ['data-dir'],
     }),
   }
   static override timeoutMsDefault = undefined
@@ -30,7 +42,13 @@ export default class LogDump extends BaseCommand {
     const {flags} = await this.parse(LogDump)
     const from = parseWhole(flags.from, {flag: '--from', min: 1})
     const to = parseWhole(flags.to, {flag: '--to', min: from ?? 1})
-    const entries = dumpLog(await this.connect(), {from, to, member: flags.member})
-    await this.records(entries, logRecordView)
+    const {member, uncommitted, 'data-dir': dataDir} = flags
+    if (dataDir === undefined) {
+      await this.records(dumpLog(await this.connect(), {from, to, member}), logRecordView)
+      return
+    }
+    const {dumpOfflineLog} = await import('../../src/operator/offline-log.js')
+    const entries = dumpOfflineLog(dataDir, {from, to, uncommitted})
+    await this.records(entries, loggedEntryView(uncommitted))
   }
 }

@@ -136,7 +136,10 @@ export abstract class BaseCommand extends Command {
   }
 
   /** Prints a stream: NDJSON, rows, or ids; answers how many were printed. */
-  protected records<T>(source: AsyncIterable<T>, view: RecordView<T>): Promise<number> {
+  protected records<T>(
+    source: AsyncIterable<T | readonly T[]>,
+    view: RecordView<T>,
+  ): Promise<number> {
     return writeRecords(source, view, this.manner, this.standardOutput)
   }
 

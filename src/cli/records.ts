@@ -13,13 +13,15 @@ export interface RecordView<T> {
   readonly row: (item: T) => readonly Cell[]
   /** The fields of the JSON object. */
   readonly json: (item: T) => Readonly<Record<string, unknown>>
+  /** The lines of many at once, where one by one would take too long. */
+  readonly jsonPage?: (items: readonly T[]) => Uint8Array
   /** What -q prints. */
   readonly id?: (item: T) => Cell
 }
 
 export interface Sink {
   /** Resolves when more may be written; false once the reader has gone away. */
-  write(text: string): Promise<boolean>
+  write(text: string | Uint8Array): Promise<boolean>
 }
 
 export interface RecordManner {
@@ -32,11 +34,12 @@ const CHUNK_CHARS = 64 * 1024
 const STREAM_COLUMN_WIDTH = 12
 
 /**
- * Writes every record and answers how many. A reader that goes away (`| head`) ends the source and
+ * Writes every record and answers how many; a source of millions gives them by the array, as each
+ * step of an asynchronous loop costs more than a line. A reader that goes away (`| head`) ends the source and
  * is no failure. What was written before a source fails stays written.
  */
 export async function writeRecords<T>(
-  source: AsyncIterable<T>,
+  source: AsyncIterable<T | readonly T[]>,
   view: RecordView<T>,
   manner: RecordManner,
   sink: Sink,
@@ -44,6 +47,7 @@ export async function writeRecords<T>(
   const lineOf = liner(view, manner)
   // With the first record, not before: a source that fails at once prints nothing.
   const head = header(view, manner)
+  const jsonPage = manner.format === 'json' && !manner.quiet ? view.jsonPage : undefined
   let count = 0
   let pending = ''
   let turn = 0
@@ -62,10 +66,18 @@ export async function writeRecords<T>(
   }
 
   try {
-    for await (const item of source) {
+    for await (const part of source) {
       if (left) break
-      pending += count === 0 ? head + lineOf(item) : lineOf(item)
-      count += 1
+      const items = (Array.isArray(part) ? part : [part]) as readonly T[]
+      if (jsonPage !== undefined) {
+        count += items.length
+        if (!(await sink.write(jsonPage(items)))) break
+        continue
+      }
+      for (const item of items) {
+        pending += count === 0 ? head + lineOf(item) : lineOf(item)
+        count += 1
+      }
       if (pending.length >= CHUNK_CHARS) {
         if (!(await flush())) break
       } else if (turn === 0) {

@@ -11,7 +11,7 @@ export interface LogRecord {
   readonly index: number
   readonly term: number
   readonly type: 'blank' | 'command' | 'membership'
-  /** put, delete, open-session or malformed. */
+  /** put, delete, open-session, checkpoint or malformed. */
   readonly op: string | null
   readonly key: string | null
   readonly keyEncoding: 'utf8' | 'base64' | null
@@ -24,6 +24,8 @@ export interface LogRecord {
   /** Why a command could not be decoded. */
   readonly reason: string | null
   readonly dataBytes: number
+  /** False: beyond the commit record of an offline log, so it may still be replaced. */
+  readonly committed: boolean
 }
 
 export interface LoggedMembership {
@@ -53,9 +55,19 @@ export async function* dumpLog(
   for await (const entry of client.logEntriesRange(from, to, address)) yield recordOf(entry)
 }
 
-export function recordOf({index, term, kind, data}: LogEntry): LogRecord {
-  const record: LogRecord = {index, term, type: kind, ...NOTHING, dataBytes: data.length}
-  if (kind === 'command') return {...record, ...commandFields(data)}
+export {describeCommand as loggedCommand} from '../kv/command.js'
+
+/** An entry before it is decoded. */
+export interface LoggedEntry extends LogEntry {
+  readonly committed: boolean
+}
+
+/** What a node sends is committed. */
+export function recordOf(entry: LogEntry | LoggedEntry): LogRecord {
+  const {index, term, kind, data} = entry
+  const committed = !('committed' in entry) || entry.committed
+  const record = {index, term, type: kind, ...NOTHING, dataBytes: data.length, committed}
+  if (kind === 'command') return describe(record, data)
   if (kind !== 'membership') return record
   const membership = decodeMembership(data, logIndex(index))
   if (membership === undefined) return {...record, reason: 'a membership that can not be read'}
@@ -66,6 +78,8 @@ export function recordOf({index, term, kind, data}: LogEntry): LogRecord {
     membership: {voters, votersOutgoing, learners, observers, actor, reason},
   }
 }
+
+type Fields = {-readonly [field in keyof LogRecord]: LogRecord[field]}
 
 const NOTHING = {
   op: null,
@@ -80,15 +94,21 @@ const NOTHING = {
   reason: null,
 }
 
-function commandFields(data: Uint8Array): Partial<LogRecord> {
+// Fields are set in place: a dump goes through millions of these.
+function describe(record: Fields, data: Uint8Array): LogRecord {
   const command = describeCommand(data)
-  if (command.op === 'malformed') return {op: command.op, reason: command.reason}
-  if (command.op === 'open-session') return {op: command.op}
+  record.op = command.op
+  if (command.op === 'malformed') record.reason = command.reason
+  if (command.op !== 'put' && command.op !== 'delete') return record
   const key = textValueOf(command.key)
-  const {op, expectedVersion, sessionId, sequence} = command
-  const fields = {op, key: key.text, keyEncoding: key.encoding}
-  const where = {expectedVersion, sessionId, sequence}
-  if (command.op === 'delete') return {...fields, ...where}
+  record.key = key.text
+  record.keyEncoding = key.encoding
+  record.expectedVersion = command.expectedVersion
+  record.sessionId = command.sessionId
+  record.sequence = command.sequence
+  if (command.op === 'delete') return record
   const value = textValueOf(command.value)
-  return {...fields, value: value.text, valueEncoding: value.encoding, ...where}
+  record.value = value.text
+  record.valueEncoding = value.encoding
+  return record
 }

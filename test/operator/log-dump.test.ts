@@ -29,6 +29,7 @@ test('a put shows its key and value as text, and where it came from', () => {
     membership: null,
     reason: null,
     dataBytes: data.length,
+    committed: true,
   })
 })
 

@@ -1,5 +1,8 @@
-import type {LogRecord} from '../../operator/log-dump.js'
+import {type LoggedEntry, type LogRecord, recordOf} from '../../operator/log-dump.js'
+import type {LogVerification} from '../../operator/offline-log.js'
+import type {View} from '../output.js'
 import type {RecordView} from '../records.js'
+import {logJsonLines} from './log-json.js'
 
 export const logRecordView: RecordView<LogRecord> = {
   kind: 'LogEntry',
@@ -23,6 +26,23 @@ export const logRecordView: RecordView<LogRecord> = {
   id: record => record.index,
 }
 
+/** Of an offline log; `marked` adds a column that tells what may still be replaced. */
+export function loggedEntryView(marked: boolean): RecordView<LoggedEntry> {
+  const {kind, columns, row} = logRecordView
+  const mark = (committed: boolean) => (committed ? 'committed' : 'uncommitted')
+  return {
+    kind,
+    columns: marked ? [{title: 'state', width: 11}, ...columns] : columns,
+    row: entry => {
+      const cells = row(recordOf(entry))
+      return marked ? [mark(entry.committed), ...cells] : cells
+    },
+    json: entry => ({...recordOf(entry)}),
+    jsonPage: logJsonLines,
+    id: entry => entry.index,
+  }
+}
+
 function valueText(record: LogRecord): string | null {
   return record.reason ?? shown(record.value, record.valueEncoding)
 }
@@ -39,4 +59,19 @@ function membershipText({membership, reason}: LogRecord): string {
   if (learners.length > 0) parts.push(`learners ${learners.join(',')}`)
   if (observers.length > 0) parts.push(`observers ${observers.join(',')}`)
   return parts.join('  ')
+}
+
+export function verificationView(log: LogVerification): View {
+  const {dataDir, clusterId, memberId, firstIndex, lastIndex, commitIndex, segments, sizeBytes} =
+    log
+  const whose = clusterId === null ? 'no node.json' : `member ${memberId} of cluster ${clusterId}`
+  const entries = lastIndex < firstIndex ? 'no entries' : `entries ${firstIndex} to ${lastIndex}`
+  return {
+    lines: [
+      `whole    ${dataDir}`,
+      `node     ${whose}`,
+      `log      ${entries}, committed up to ${commitIndex}, ${log.sealed ? 'sealed' : 'not sealed'}`,
+      `files    ${segments}, ${sizeBytes} bytes`,
+    ],
+  }
 }

@@ -25,6 +25,9 @@ export interface WalView {
   readonly isSealed: boolean
   /** Bytes behind the last whole batch: being written just now, or left by a crash. */
   readonly tornBytes: number
+  readonly segments: number
+  /** Of all segments, dead batches and zeros included. */
+  readonly sizeBytes: number
   /**
    * Entries of the inclusive range, which is clamped to the log, in order; each may be kept. Throws
    * RAFTCTL_DATA_DAMAGED where a segment is.
@@ -97,6 +100,8 @@ class SegmentsView implements WalView {
   readonly hardState: HardState
   readonly isSealed: boolean
   readonly tornBytes: number
+  readonly segments: number
+  readonly sizeBytes: number
   #parts: readonly {readonly segment: Segment; readonly file: OpenFile}[]
   #files: readonly OpenFile[]
   #cutBacks: Replay['cutBacks']
@@ -109,6 +114,8 @@ class SegmentsView implements WalView {
     this.hardState = replay.hardState
     this.isSealed = replay.isSealed && tornBytes === 0
     this.tornBytes = tornBytes
+    this.segments = files.length
+    this.sizeBytes = files.reduce((sum, file) => sum + file.bytes(), 0)
     // A segment without a batch says nothing yet, whatever its header announces.
     this.#parts = table.segments
       .map((segment, i) => ({segment, file: files[i]!}))
