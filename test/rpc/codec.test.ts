@@ -63,7 +63,7 @@ const membership: fc.Arbitrary<Membership> = fc
       learners,
       learnersNext: ids('leaving'),
       observers: ids('observer'),
-      target: target ? {voters, learners} : undefined,
+      target: target && !joint ? {voters, learners} : undefined,
       nextMemberId: roles.length + 2,
       origin,
     }
