@@ -75,7 +75,7 @@ export async function recover(fs: FileSystem, directory: string): Promise<Recove
       if (isLast) {
         cut = judgeTail(segment, file, replay.table.lastIndex + 1)
         if (isShort) shortened = {file: path, bytes: file.bytes()}
-        await mendTail(segment, file, cut, fs)
+        await mendTail(segment, file, replay.lastBatch, cut, fs)
       } else if (isShort || judgeTail(segment, file, replay.table.lastIndex + 1) !== undefined) {
         throw damaged(path, segment.end, replay.table.lastIndex + 1, 'the log is damaged')
       }
@@ -110,6 +110,8 @@ export class Replay {
   hardState: HardState = NO_HARD_STATE
   chain = 0
   isSealed = false
+  /** The last batch of the segment begun last. */
+  lastBatch: {readonly offset: number; readonly bytes: number} | undefined
   /** Where the log was cut back, in order written: what was written before, from `first` on, is dead. */
   readonly cutBacks: {sequence: number; offset: number; first: number}[] = []
   #indexesBatches: boolean
@@ -123,6 +125,7 @@ export class Replay {
   begin(path: string, file: OpenFile): Segment {
     const header = readHeader(file)
     const {active} = this.table
+    this.lastBatch = undefined
     if (active === undefined) {
       this.table.reset(header.prev)
       this.hardState = header.hardState
@@ -153,6 +156,7 @@ export class Replay {
     const {table} = this
     const {sequence} = segment.header
     const {offset} = batch
+    this.lastBatch = {offset, bytes: batch.bytes}
     if (batch.reset !== undefined) {
       table.reset(batch.reset)
       this.cutBacks.push({sequence, offset, first: 0})
@@ -192,15 +196,22 @@ function judgeTail(segment: Segment, file: OpenFile, nextIndex: number): TailCut
 }
 
 /**
- * Erases the cut tail, gives a short file its size back, and syncs: the last whole batch may never
- * have been, and from now on it is counted on.
+ * Writes the last whole batch again, erases the cut tail, gives a short file its size back, and syncs:
+ * that batch may never have been synced, and from now on it is counted on. If its sync failed, the
+ * kernel may show it, take it for written, and lose it with the power; written again, it is not.
  */
 async function mendTail(
   segment: Segment,
   file: OpenFile,
+  lastBatch: Replay['lastBatch'],
   cut: TailCut | undefined,
   fs: FileSystem,
 ): Promise<void> {
+  if (lastBatch !== undefined) {
+    const bytes = new Uint8Array(lastBatch.bytes)
+    file.read(bytes, lastBatch.offset)
+    file.write(bytes, lastBatch.offset)
+  }
   if (cut !== undefined) await writeZeros(fs, file, cut.offset, cut.offset + cut.bytes)
   await writeZeros(fs, file, file.bytes(), segment.header.fileBytes)
   await file.syncData()
