@@ -78,7 +78,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await node.start()
     const kv = keyValueService(node, () => node.stateMachine)
     server.serve([
-      ...nodeServices({host: node, transport: node.transport, tickMs: node.settings.tickMs}),
+      ...nodeServices({
+        host: node,
+        transport: node.transport,
+        membershipHistory: () => node.stateMachine?.membershipHistory() ?? [],
+        tickMs: node.settings.tickMs,
+      }),
       {definition: KeyValueServiceService, handlers: kv},
     ])
     return {

@@ -9,7 +9,14 @@ import {readLog} from './log-reader.js'
 import {Pipeline} from './pipeline.js'
 import {Router} from './router.js'
 import type * as types from './types.js'
-import {membershipViewOf, nodeStatusOf, sampleOf, snapshotOf} from './wire.js'
+import {
+  appliedMembershipOf,
+  entryRangesOf,
+  membershipViewOf,
+  nodeStatusOf,
+  sampleOf,
+  snapshotOf,
+} from './wire.js'
 
 /** How long a member may take to say how it is; a slower one is shown as unreachable. */
 const MEMBER_STATUS_MS = 1000
@@ -176,6 +183,35 @@ export class ClusterClient {
     }
   }
 
+  /** The changes that the leader remembers, oldest first; the newest `limit` of them. */
+  async membershipHistory(limit = 0): Promise<types.AppliedMembership[]> {
+    const answer = await this.#router.onLeader('read', ({node, timeoutMs}) =>
+      unary(
+        node.address,
+        node.cluster.membershipHistory.bind(node.cluster),
+        {limit},
+        this.#time(timeoutMs),
+      ),
+    )
+    return answer.changes.map(appliedMembershipOf)
+  }
+
+  /**
+   * Fingerprints of the committed entries that the member at `address` holds, in `count` ranges of
+   * about equal length. RAFTCTL_LOG_COMPACTED where the first of them is gone.
+   */
+  async entryRanges(
+    address: string,
+    {from, to, count}: {from: number; to: number; count: number},
+  ): Promise<types.EntryRanges> {
+    const node = this.#connections.to(address)
+    const request = {from: BigInt(from), to: BigInt(to), ranges: count}
+    const answer = await unary(address, node.log.terms.bind(node.log), request, this.#time()).catch(
+      rethrow,
+    )
+    return entryRangesOf(answer)
+  }
+
   /** `target` undefined: the most caught-up other voter. Answers when it leads. */
   async transferLeadership(target: number | undefined): Promise<types.LeaderChange> {
     const request = {target: BigInt(target ?? 0)}
@@ -294,8 +330,19 @@ function changeOf(change: types.MembershipChange): wire.ChangeMembershipRequest[
   switch (change.kind) {
     case 'add': {
       const {address, name, storeId, role, promoteWhenReady} = change
-      return {$case: 'add', value: {address, name, storeId, role, promoteWhenReady}}
+      const replaces = BigInt(change.replaces ?? 0)
+      return {$case: 'add', value: {address, name, storeId, role, promoteWhenReady, replaces}}
     }
+    case 'update': {
+      const {id, address, name, promoteWhenReady} = change
+      return {$case: 'update', value: {id: BigInt(id), address, name, promoteWhenReady}}
+    }
+    case 'set': {
+      const {voters, learners} = change
+      return {$case: 'set', value: {voters: voters.map(BigInt), learners: learners.map(BigInt)}}
+    }
+    case 'cancel':
+      return {$case: 'cancel', value: {}}
     case 'promote':
     case 'demote':
     case 'remove':

@@ -102,6 +102,8 @@ function memberStatus(
     connection: progress?.connection ?? null,
     replication: progress?.state ?? null,
     upToDate: leader === undefined ? null : leads || isUpToDate(progress),
+    heard: leader === undefined ? null : leads || progress?.recentlyActive === true,
+    caughtUp: leader === undefined ? null : leads || isFit(progress),
     term: own?.term ?? null,
     firstIndex: own?.firstIndex ?? null,
     lastIndex: own?.lastIndex ?? null,
@@ -121,6 +123,12 @@ function isUpToDate(progress: Progress | undefined): boolean {
   return (
     progress?.recentlyActive === true && progress.state !== 'snapshot' && progress.lag <= LAG_MAX
   )
+}
+
+/** As the leader judges it when it is asked to promote. */
+export function isFit(progress: Progress | undefined): boolean {
+  if (progress === undefined) return false
+  return progress.caughtUp || (progress.lag === 0 && progress.recentlyActive)
 }
 
 export function roleOf(id: number, membership: MembershipView): MemberRole {

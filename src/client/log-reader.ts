@@ -20,7 +20,8 @@ export interface LogRead {
 /**
  * Committed entries never change, so a stream that broke goes on at the next index, on the next
  * leader where none was named. It ends at `to` or at the commit index that the first page showed,
- * whichever comes first, and never earlier without an error.
+ * whichever comes first, and never earlier without an error. RAFTCTL_INDEX_NOT_FOUND where nothing of
+ * the range is committed.
  */
 export async function* readLog(
   router: Router,
@@ -41,7 +42,9 @@ export async function* readLog(
         node.log.logEntriesRange(request, metadata),
       )
       for await (const page of stream) {
-        goal ??= Math.min(to, toSafeNumber(page.commitIndex))
+        const commitIndex = toSafeNumber(page.commitIndex)
+        if (goal === undefined && from > commitIndex) throw notCommitted(at, from, commitIndex)
+        goal ??= Math.min(to, commitIndex)
         for (const wire of page.entries) {
           const entry = logEntryOf(wire)
           if (next !== 0 && entry.index !== next) throw gap(at, next, entry.index)
@@ -69,6 +72,17 @@ export async function* readLog(
 
 function gap(at: string, expected: number, got: number): RaftctlError {
   return new RaftctlError('RAFTCTL_DATA_DAMAGED', `${at} sent entry ${got} in place of ${expected}`)
+}
+
+function notCommitted(at: string, from: number, commitIndex: number): RaftctlError {
+  return new RaftctlError(
+    'RAFTCTL_INDEX_NOT_FOUND',
+    `entry ${from} is not committed: the commit index of ${at} is ${commitIndex}`,
+    {
+      hint: `Give an index up to ${commitIndex}, or wait with "raftctl wait applied ${from}".`,
+      details: {index: from, commitIndex},
+    },
+  )
 }
 
 function short(at: string | undefined, next: number, goal: number | undefined): RaftctlError {

@@ -37,6 +37,35 @@ export interface MembershipView {
   readonly observers: readonly number[]
   /** Ids below it are in use or were, and are never used again. */
   readonly nextMemberId: number
+  /** In the stage learner-sync: what the group is on its way to. */
+  readonly target: {readonly voters: readonly number[]; readonly learners: readonly number[]} | null
+}
+
+/** A membership that was in force from its index on, and where it came from. */
+export interface AppliedMembership {
+  readonly term: number
+  readonly membership: MembershipView
+  /** null: made by the leader itself. */
+  readonly time: string | null
+  readonly actor: string
+  readonly reason: string
+}
+
+/** Committed entries of one log, as a fingerprint. */
+export interface EntryRange {
+  readonly first: number
+  readonly last: number
+  readonly firstTerm: number
+  readonly lastTerm: number
+  /** SHA-256, in hexadecimal digits. */
+  readonly checksum: string
+}
+
+export interface EntryRanges {
+  /** Without a gap; empty when nothing of what was asked for is committed there. */
+  readonly ranges: readonly EntryRange[]
+  readonly firstIndex: number
+  readonly commitIndex: number
 }
 
 /** The leader's view of one other member. */
@@ -111,6 +140,10 @@ export interface MemberStatus {
   readonly replication: string | null
   /** The leader hears from it and it is within the lag threshold; null without a leader. */
   readonly upToDate: boolean | null
+  /** The leader has heard from it within an election timeout; null without a leader. */
+  readonly heard: boolean | null
+  /** A learner that may be promoted at once; null without a leader. */
+  readonly caughtUp: boolean | null
   readonly term: number | null
   readonly firstIndex: number | null
   readonly lastIndex: number | null
@@ -172,9 +205,16 @@ export type MembershipChange =
       readonly storeId: string
       readonly role: MemberRole
       readonly promoteWhenReady: boolean
+      /** The member that it is to stand in for, whose address and name it may have. */
+      readonly replaces?: number | undefined
     }
   | {readonly kind: 'promote'; readonly id: number; readonly whenReady: boolean}
   | {readonly kind: 'demote' | 'remove'; readonly id: number}
+  | ({readonly kind: 'update'} & Omit<MemberRecord, 'storeId'>)
+  /** Voters and learners, all of them; answered when its learners begin to catch up. */
+  | {readonly kind: 'set'; readonly voters: readonly number[]; readonly learners: readonly number[]}
+  /** Gives up a `set` whose new voters are still catching up. */
+  | {readonly kind: 'cancel'}
 
 export interface MembershipChangeOptions {
   /** Compare-and-set on the membership's index; undefined for any. */

@@ -3,9 +3,12 @@ import {RaftctlError} from '../errors.js'
 import {toSafeNumber} from '../rpc/codec.js'
 import type * as cluster from '../rpc/gen/raftctl/v1/cluster.js'
 import type * as common from '../rpc/gen/raftctl/v1/common.js'
+import type * as log from '../rpc/gen/raftctl/v1/log.js'
 import type * as metrics from '../rpc/gen/raftctl/v1/metrics.js'
 import type * as snapshot from '../rpc/gen/raftctl/v1/snapshot.js'
 import type {
+  AppliedMembership,
+  EntryRanges,
   LogEntry,
   MembershipView,
   NodeStatus,
@@ -24,6 +27,7 @@ const EMPTY_MEMBERSHIP: MembershipView = {
   learners: [],
   observers: [],
   nextMemberId: 1,
+  target: null,
 }
 
 export function nodeStatusOf(endpoint: string, wire: cluster.StatusResponse): NodeStatus {
@@ -68,6 +72,36 @@ export function membershipViewOf(wire: common.Membership | undefined): Membershi
     learners: ids(wire.learners),
     observers: ids(wire.observers),
     nextMemberId: toSafeNumber(wire.nextMemberId),
+    target: wire.target === undefined ? null : targetOf(wire.target),
+  }
+}
+
+function targetOf({voters, learners}: common.MembershipTarget) {
+  return {voters: ids(voters), learners: ids(learners)}
+}
+
+export function appliedMembershipOf(wire: cluster.AppliedMembership): AppliedMembership {
+  const {timeMs = 0n, actor = '', reason = ''} = wire.membership?.origin ?? {}
+  return {
+    term: toSafeNumber(wire.term),
+    membership: membershipViewOf(wire.membership),
+    time: timeMs === 0n ? null : timeOf(timeMs),
+    actor,
+    reason,
+  }
+}
+
+export function entryRangesOf(wire: log.TermsResponse): EntryRanges {
+  return {
+    ranges: wire.ranges.map(range => ({
+      first: toSafeNumber(range.firstIndex),
+      last: toSafeNumber(range.lastIndex),
+      firstTerm: toSafeNumber(range.firstTerm),
+      lastTerm: toSafeNumber(range.lastTerm),
+      checksum: Buffer.from(range.checksum).toString('hex'),
+    })),
+    firstIndex: toSafeNumber(wire.firstIndex),
+    commitIndex: toSafeNumber(wire.commitIndex),
   }
 }
 

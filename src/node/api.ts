@@ -59,6 +59,8 @@ export interface MembershipRequest {
         readonly address: string
         readonly storeId: string
         readonly promoteWhenReady: boolean
+        /** The member whose address and name it may have, because it is to stand in for it. */
+        readonly replaces?: NodeId | undefined
       }
     | {readonly kind: 'promote'; readonly id: NodeId; readonly whenReady: boolean}
     | {readonly kind: 'demote' | 'remove'; readonly id: NodeId}
@@ -70,6 +72,8 @@ export interface MembershipRequest {
         readonly promoteWhenReady: boolean
       }
     | {readonly kind: 'set'; readonly voters: NodeId[]; readonly learners: NodeId[]}
+    /** Gives up a `set` whose new voters are still catching up. */
+    | {readonly kind: 'cancel'}
   /** Compare-and-set on the membership's index; undefined for any. */
   readonly expectedIndex: LogIndex | undefined
   readonly origin: ChangeOrigin
@@ -81,6 +85,13 @@ export interface MembershipChanged {
   /** The id that `add` drew. */
   readonly memberId: NodeId | undefined
   readonly changed: boolean
+}
+
+/** A membership entry that this node has applied; who made the change is in its `origin`. */
+export interface AppliedMembership {
+  readonly index: LogIndex
+  readonly term: Term
+  readonly membership: Membership
 }
 
 export interface LeaderChange {

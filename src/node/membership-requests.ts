@@ -7,21 +7,19 @@ import type {LearnerLag, MembershipOutcome, MembershipRefusal} from '../raft/mem
 import type {NodeId} from '../raft/types.js'
 import type {MembershipRequest} from './api.js'
 
-/** Gives up a `set` whose new voters are still catching up. No service offers it yet. */
-export type CancelRequest = Omit<MembershipRequest, 'change'> & {
-  readonly change: {readonly kind: 'cancel'}
-}
+/** A request to give up a `set`. */
+export type CancelRequest = MembershipRequest & {readonly change: {readonly kind: 'cancel'}}
 
 /** `lag` is undefined for a learner that may be promoted at once. */
 export function toChange(
-  {change}: MembershipRequest | CancelRequest,
+  {change}: MembershipRequest,
   membership: Membership,
   isCaughtUp: (id: NodeId) => boolean,
 ): MembershipChange {
   switch (change.kind) {
     case 'add': {
-      const {name, address, storeId, promoteWhenReady} = change
-      const member = {name, address, storeId, promoteWhenReady}
+      const {name, address, storeId, promoteWhenReady, replaces} = change
+      const member = {name, address, storeId, promoteWhenReady, replaces}
       return {kind: `add-${change.role}`, member}
     }
     case 'promote': {
@@ -48,7 +46,7 @@ export function toChange(
 /** The failure that a refusal is to its caller. */
 export function refusal(
   outcome: Extract<MembershipOutcome, {kind: 'refused'}>,
-  request: MembershipRequest | CancelRequest,
+  request: MembershipRequest,
   membership: Membership,
   tickMs: number,
 ): RaftctlError {

@@ -26,7 +26,6 @@ import type {
 } from './api.js'
 import {Applier} from './applier.js'
 import {LogWriter} from './log-writer.js'
-import type {CancelRequest} from './membership-requests.js'
 import {notLeader, refusal, toChange} from './membership-requests.js'
 import type {RuntimeParts} from './parts.js'
 import {PendingProposals, PendingReads} from './pending.js'
@@ -173,7 +172,7 @@ export class NodeRuntime implements NodeRuntimeApi {
     return this.#barrier
   }
 
-  async changeMembership(request: MembershipRequest | CancelRequest): Promise<MembershipChanged> {
+  async changeMembership(request: MembershipRequest): Promise<MembershipChanged> {
     this.#checkRunning()
     const before = this.#raft.membership
     const {tickMs} = this.#parts.settings

@@ -10,6 +10,8 @@ import {nodeId} from './types.js'
 /** What an operator says of a new member; the membership draws the id. */
 export type NewMember = Pick<Member, 'name' | 'address' | 'storeId'> & {
   readonly promoteWhenReady?: boolean
+  /** The member that it is to stand in for: until that one is removed they share address or name. */
+  readonly replaces?: NodeId | undefined
 }
 
 type Adding = 'add-voter' | 'add-learner' | 'add-observer'
@@ -105,12 +107,13 @@ function plan(membership: Membership, change: MembershipChange): Plan {
 function add(
   membership: Membership,
   kind: Adding,
-  {name, address, storeId, promoteWhenReady}: NewMember,
+  {name, address, storeId, promoteWhenReady, replaces}: NewMember,
 ): Plan {
   const {members} = membership
-  if (address !== '' && members.some(member => member.address === address)) return 'address-taken'
+  const others = members.filter(member => member.id !== replaces)
+  if (address !== '' && others.some(member => member.address === address)) return 'address-taken'
   if (storeId !== '' && members.some(member => member.storeId === storeId)) return 'store-taken'
-  if (name !== '' && members.some(member => member.name === name)) return 'name-taken'
+  if (name !== '' && others.some(member => member.name === name)) return 'name-taken'
   const id = nodeId(membership.nextMemberId)
   const isLearner = kind === 'add-learner'
   const member: Member = {

@@ -272,7 +272,8 @@ function changeToWire(
   switch (change.kind) {
     case 'add': {
       const {address, name, storeId, role, promoteWhenReady} = change
-      return {$case: 'add', value: {address, name, storeId, role, promoteWhenReady}}
+      const replaces = toWireNumber(change.replaces ?? 0)
+      return {$case: 'add', value: {address, name, storeId, role, promoteWhenReady, replaces}}
     }
     case 'promote':
     case 'demote':
@@ -287,6 +288,8 @@ function changeToWire(
         $case: 'set',
         value: {voters: idsToWire(change.voters), learners: idsToWire(change.learners)},
       }
+    case 'cancel':
+      return {$case: 'cancel', value: {}}
   }
 }
 
@@ -311,7 +314,8 @@ function changeFromWire(wire: cluster.ChangeMembershipRequest): MembershipReques
       const address = addressFromWire(change.value.address)
       const name = nameFromWire(change.value.name)
       const storeId = textFromWire(change.value.storeId, 'a store id')
-      return {kind: 'add', role, name, address, storeId, promoteWhenReady}
+      const replaces = optionalNodeIdFromWire(change.value.replaces)
+      return {kind: 'add', role, name, address, storeId, promoteWhenReady, replaces}
     }
     case 'promote':
       return {kind: 'promote', id: nodeIdFromWire(change.value), whenReady: wire.whenReady}
@@ -328,6 +332,8 @@ function changeFromWire(wire: cluster.ChangeMembershipRequest): MembershipReques
       const {voters, learners} = change.value
       return {kind: 'set', voters: idsFromWire(voters), learners: idsFromWire(learners)}
     }
+    case 'cancel':
+      return {kind: 'cancel'}
     default:
       throw malformed('the change is missing')
   }

@@ -1,4 +1,4 @@
-import type {NodeHost} from '../node/api.js'
+import type {AppliedMembership, NodeHost} from '../node/api.js'
 import type {ChannelSecurity} from './channel.js'
 import type {ServiceEntry} from './handler.js'
 import type {PeerTransport} from './peer/transport.js'
@@ -11,6 +11,8 @@ import {snapshotService} from './service/snapshot-service.js'
 export interface NodeServicesOptions {
   readonly host: NodeHost
   readonly transport: PeerTransport
+  /** Kept by the state machine, oldest first; empty on a pristine node. */
+  readonly membershipHistory: () => readonly AppliedMembership[]
   /** Milliseconds of one tick of the core. */
   readonly tickMs: number
   /** For calls to other nodes; default plain text. */
@@ -19,10 +21,16 @@ export interface NodeServicesOptions {
 
 /** Everything that a node answers, apart from its state machine's own service. */
 export function nodeServices(options: NodeServicesOptions): ServiceEntry[] {
-  const {host, transport, tickMs, security} = options
+  const {host, transport, membershipHistory, tickMs, security} = options
   return [
     transport.service(),
-    clusterService({host, tickMs, security, connections: () => transport.connections()}),
+    clusterService({
+      host,
+      tickMs,
+      security,
+      membershipHistory,
+      connections: () => transport.connections(),
+    }),
     logService(host),
     snapshotService(host),
     metricsService(host),

@@ -4,6 +4,7 @@
  */
 import * as grpc from '@grpc/grpc-js'
 import {type ErrorCode, RaftctlError} from '../../src/errors.js'
+import {EntriesHash} from '../../src/rpc/entries-hash.js'
 import * as cluster from '../../src/rpc/gen/raftctl/v1/cluster.js'
 import type * as common from '../../src/rpc/gen/raftctl/v1/common.js'
 import * as kv from '../../src/rpc/gen/raftctl/v1/kv.js'
@@ -89,6 +90,14 @@ export class FakeNode {
       logEntriesRange: (
         call: grpc.ServerWritableStream<log.LogEntriesRangeRequest, log.LogEntriesPage>,
       ) => this.#logEntries(call),
+      terms: (
+        call: grpc.ServerUnaryCall<log.TermsRequest, log.TermsResponse>,
+        done: grpc.sendUnaryData<log.TermsResponse>,
+      ) => {
+        const answer = this.#terms(call.request)
+        if (answer instanceof RaftctlError) done(toServiceError(answer))
+        else done(null, answer)
+      },
     })
     const wanted = this.address === '' ? '127.0.0.1:0' : this.address
     const port = await new Promise<number>((resolve, reject) => {
@@ -136,7 +145,12 @@ export class FakeNode {
       changeMembership: unary((request: cluster.ChangeMembershipRequest) =>
         this.leads ? this.changeMembership(request) : this.#notLeader(),
       ),
-      transferLeadership: unary(() => unscripted),
+      transferLeadership: unary((request: cluster.TransferLeadershipRequest) =>
+        this.leads ? this.#transfer(Number(request.target)) : this.#notLeader(),
+      ),
+      membershipHistory: unary(({limit}: cluster.MembershipHistoryRequest) => ({
+        changes: limit === 0 ? this.cluster.history : this.cluster.history.slice(-limit),
+      })),
     }
   }
 
@@ -162,6 +176,49 @@ export class FakeNode {
       membership: this.cluster.membership(),
       progress: this.leads ? this.progress : [],
     }
+  }
+
+  /** Leadership goes where it is asked to, at once. */
+  #transfer(target: number): cluster.TransferLeadershipResponse | RaftctlError {
+    const {nodes, learners} = this.cluster
+    const place = nodes.findIndex(({id}) =>
+      target === 0 ? id !== this.id && !learners.includes(id) : id === target,
+    )
+    if (place === -1) return new RaftctlError('RAFTCTL_REFUSED', 'there is no other voter')
+    const leader = this.cluster.elect(place)
+    // Whoever scripts the leader scripts the next one too.
+    leader.changeMembership = this.changeMembership
+    return {from: BigInt(this.id), to: BigInt(leader.id), term: BigInt(leader.term)}
+  }
+
+  #terms({from, to, ranges}: log.TermsRequest): log.TermsResponse | RaftctlError {
+    const firstIndex = this.entries[0]?.index ?? 1n
+    const commitIndex = BigInt(this.commitIndex)
+    if (from < firstIndex) {
+      return new RaftctlError('RAFTCTL_LOG_COMPACTED', `the log begins at ${firstIndex}`, {
+        details: {firstIndex: Number(firstIndex)},
+      })
+    }
+    const held = this.entries.filter(
+      ({index}) => index >= from && index <= to && index <= commitIndex,
+    )
+    const length = Math.max(1, Math.ceil(held.length / ranges))
+    const answer: log.EntryRange[] = []
+    for (let at = 0; at < held.length; at += length) {
+      const part = held.slice(at, at + length)
+      const hash = new EntriesHash()
+      for (const {index, term, kind, data} of part) {
+        hash.add({index: Number(index), term: Number(term), kind: kind as 'command', data})
+      }
+      answer.push({
+        firstIndex: part[0]!.index,
+        lastIndex: part.at(-1)!.index,
+        firstTerm: part[0]!.term,
+        lastTerm: part.at(-1)!.term,
+        checksum: hash.digest(),
+      })
+    }
+    return {ranges: answer, firstIndex, commitIndex}
   }
 
   #kvService() {
@@ -241,6 +298,7 @@ export class FakeNode {
       ({index}) => index >= from && index <= to && index <= BigInt(this.commitIndex),
     )
     const commitIndex = BigInt(this.commitIndex)
+    if (chosen.length === 0) call.write({entries: [], commitIndex, firstIndex: first})
     let left = this.entriesBeforeCut
     for (const entry of chosen) {
       if (left-- === 0) {
@@ -263,6 +321,7 @@ export class FakeCluster {
   membershipIndex = 1
   learners: number[] = []
   nextMemberId = 0
+  history: cluster.AppliedMembership[] = []
 
   constructor(clusterId = 'c1') {
     this.clusterId = clusterId

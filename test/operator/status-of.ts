@@ -38,6 +38,7 @@ export function statusOf({
     learners,
     observers: [],
     nextMemberId: nextMemberId ?? Math.max(...ids) + 1,
+    target: null,
   }
   const answers = ids
     .filter(id => !dead.includes(id))

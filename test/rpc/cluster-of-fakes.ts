@@ -34,7 +34,7 @@ export async function startFake(listen = '127.0.0.1:0', host = new FakeHost()): 
       await server.stop()
     },
   }
-  server.serve(nodeServices({host, transport, tickMs: 10}))
+  server.serve(nodeServices({host, transport, membershipHistory: () => host.history, tickMs: 10}))
   running.add(node)
   return node
 }

@@ -100,6 +100,7 @@ const changes: MembershipRequest['change'][] = [
     address: '127.0.0.1:7',
     storeId: 's4',
     promoteWhenReady: true,
+    replaces: nodeId(3),
   },
   {kind: 'promote', id: nodeId(4), whenReady: true},
   {kind: 'promote', id: nodeId(4), whenReady: false},
@@ -107,6 +108,7 @@ const changes: MembershipRequest['change'][] = [
   {kind: 'remove', id: nodeId(4)},
   {kind: 'update', id: nodeId(4), address: 'h:1', name: '', promoteWhenReady: false},
   {kind: 'set', voters: [nodeId(1), nodeId(2)], learners: []},
+  {kind: 'cancel'},
 ]
 
 describe('a membership request comes out as it went in:', () => {
@@ -123,7 +125,8 @@ describe('a membership request comes out as it went in:', () => {
 })
 
 describe('a membership request is refused', () => {
-  const add = {address: 'h:1', name: '', storeId: 's', role: 'voter', promoteWhenReady: false}
+  const node = {address: 'h:1', name: '', storeId: 's', replaces: 0n}
+  const add = {...node, role: 'voter', promoteWhenReady: false}
   const cases: [string, ChangeMembershipRequest['change']][] = [
     ['without a change', undefined],
     ['for an unknown role', {$case: 'add', value: {...add, role: 'king'}}],

@@ -1,6 +1,7 @@
 import {randomBytes} from 'node:crypto'
 import {RaftctlError} from '../../src/errors.js'
 import type {
+  AppliedMembership,
   Counters,
   JoinPlan,
   LogRange,
@@ -135,6 +136,7 @@ export class FakeRuntime implements NodeRuntimeApi {
 
 /** A node process without a disk: pristine until it joins. */
 export class FakeHost implements NodeHost {
+  history: AppliedMembership[] = []
   identity: NodeIdentity | undefined
   runtime: FakeRuntime | undefined
   removed = false

@@ -68,7 +68,9 @@ test('who calls between binding and serving waits and is then answered', async (
   const host = new FakeHost()
   host.address = server.address
 
-  server.serve([clusterService({host, connections: () => new Map(), tickMs: 10})])
+  server.serve([
+    clusterService({host, connections: () => new Map(), membershipHistory: () => [], tickMs: 10}),
+  ])
 
   expect(await answer).toMatchObject({role: 'pristine', address: server.address})
   early.destroy()

@@ -1,5 +1,5 @@
 import {RaftctlError} from '../../errors.js'
-import type {NodeHost} from '../../node/api.js'
+import type {AppliedMembership, NodeHost} from '../../node/api.js'
 import {decodeEntry, entryData} from '../../raft/entry.js'
 import {decodeMembership, encodeMembership, type Membership} from '../../raft/membership.js'
 import {logIndex, type NodeId} from '../../raft/types.js'
@@ -9,6 +9,7 @@ import {
   membershipChangedToWire,
   membershipFromWire,
   membershipRequestFromWire,
+  membershipToWire,
   nodeIdFromWire,
   optionalNodeIdFromWire,
   textFromWire,
@@ -29,6 +30,8 @@ export interface ClusterServiceOptions {
   readonly host: NodeHost
   /** Of the peer transport; empty while there is none. */
   readonly connections: () => ReadonlyMap<NodeId, PeerConnectionStatus>
+  /** Kept by the state machine, oldest first; empty on a pristine node. */
+  readonly membershipHistory: () => readonly AppliedMembership[]
   /** Milliseconds of one tick of the core. */
   readonly tickMs: number
   /** For calls to other nodes; default plain text. */
@@ -64,6 +67,18 @@ export function clusterService(options: ClusterServiceOptions): ServiceEntry {
         from: toWireNumber(change.from),
         to: toWireNumber(change.to),
         term: toWireNumber(change.term),
+      }
+    }),
+    membershipHistory: unary(async ({limit}) => {
+      // Throws on a pristine node, which has none.
+      runtimeOf(host)
+      const history = options.membershipHistory()
+      const changes = limit === 0 ? history : history.slice(-limit)
+      return {
+        changes: changes.map(({term, membership}) => ({
+          term: toWireNumber(term),
+          membership: membershipToWire(membership),
+        })),
       }
     }),
   }

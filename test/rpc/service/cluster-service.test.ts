@@ -2,12 +2,13 @@ import * as grpc from '@grpc/grpc-js'
 import {afterEach, describe, expect, test} from 'vitest'
 import type {RaftctlError} from '../../../src/errors.js'
 import {EMPTY_MEMBERSHIP, NO_ORIGIN} from '../../../src/raft/membership.js'
-import {logIndex, nodeId} from '../../../src/raft/types.js'
+import {logIndex, nodeId, term} from '../../../src/raft/types.js'
 import {membershipToWire} from '../../../src/rpc/codec.js'
 import {
   ClusterServiceClient,
   type InitialiseResponse,
   type JoinRequest,
+  type MembershipHistoryResponse,
   type StatusResponse,
 } from '../../../src/rpc/gen/raftctl/v1/cluster.js'
 import {fromServiceError} from '../../../src/rpc/status.js'
@@ -347,4 +348,44 @@ test('changes on a pristine node are refused', async () => {
   await expect(
     call(node, (client, done) => client.transferLeadership({target: 0n}, done)),
   ).rejects.toMatchObject({code: 'RAFTCTL_NOT_INITIALISED'})
+})
+
+describe('the history of the membership', () => {
+  const history = (node: FakeNode, limit: number) =>
+    call<MembershipHistoryResponse>(node, (client, done) => {
+      client.membershipHistory({limit}, done)
+    })
+
+  test('is told oldest first, with who made each change, or only the newest of it', async () => {
+    const [[node]] = await startCluster(1)
+    const membership = membershipOf([node!.address])
+    node!.host.history = [3, 7, 9].map(index => ({
+      index: logIndex(index),
+      term: term(2),
+      membership: {
+        ...membership,
+        index: logIndex(index),
+        origin: {timeMs: 5, actor: 'me@here', reason: `change ${index}`},
+      },
+    }))
+
+    const all = await history(node!, 0)
+    const newest = await history(node!, 2)
+
+    const told = ({changes}: MembershipHistoryResponse) =>
+      changes.map(change => [change.membership?.index, change.membership?.origin?.reason])
+    expect(told(all)).toEqual([
+      [3n, 'change 3'],
+      [7n, 'change 7'],
+      [9n, 'change 9'],
+    ])
+    expect(told(newest)).toEqual(told(all).slice(1))
+    expect(all.changes[0]).toMatchObject({term: 2n, membership: {origin: {actor: 'me@here'}}})
+  })
+
+  test('is nothing that a pristine node has', async () => {
+    const node = await startFake()
+
+    await expect(history(node, 0)).rejects.toMatchObject({code: 'RAFTCTL_NOT_INITIALISED'})
+  })
 })

@@ -2,7 +2,11 @@ import * as grpc from '@grpc/grpc-js'
 import {afterEach, describe, expect, test} from 'vitest'
 import {encodeEntry} from '../../../src/raft/entry.js'
 import {logIndex, term} from '../../../src/raft/types.js'
-import {type LogEntriesPage, LogServiceClient} from '../../../src/rpc/gen/raftctl/v1/log.js'
+import {
+  type LogEntriesPage,
+  LogServiceClient,
+  type TermsResponse,
+} from '../../../src/rpc/gen/raftctl/v1/log.js'
 import {fromServiceError, type StatusLike} from '../../../src/rpc/status.js'
 import {type FakeNode, startFake, stopAll} from '../cluster-of-fakes.js'
 import {identityOf, membershipOf, until} from '../support.js'
@@ -155,5 +159,78 @@ describe('a reader that does not keep up', () => {
       return settled
     })
     expect(pages).toBeLessThan(150)
+  })
+})
+
+function fingerprints(node: FakeNode, from: number, to: number, ranges: number) {
+  const client = new LogServiceClient(node.address, grpc.credentials.createInsecure())
+  clients.push(client)
+  return new Promise<TermsResponse>((resolve, reject) => {
+    client.terms({from: BigInt(from), to: BigInt(to), ranges}, (error, response) =>
+      error ? reject(fromServiceError(error)) : resolve(response),
+    )
+  })
+}
+
+const bounds = ({ranges}: TermsResponse) =>
+  ranges.map(({firstIndex, lastIndex}) => [Number(firstIndex), Number(lastIndex)])
+
+describe('fingerprints', () => {
+  test('divide what is committed of the range asked for', async () => {
+    const node = await nodeWith(1, 20, 15)
+
+    const whole = await fingerprints(node, 1, 100, 1)
+    const parts = await fingerprints(node, 3, 12, 4)
+
+    expect(bounds(whole)).toEqual([[1, 15]])
+    expect(bounds(parts)).toEqual([
+      [3, 5],
+      [6, 8],
+      [9, 11],
+      [12, 12],
+    ])
+    expect(parts.ranges[0]).toMatchObject({firstTerm: 1n, lastTerm: 1n})
+  })
+
+  test('are the same for the same entries, however many pages they take', async () => {
+    const [one, other] = [await nodeWith(1, 9, 9, 100_000), await nodeWith(1, 9, 9, 100_000)]
+
+    const [a, b] = [await fingerprints(one, 1, 9, 2), await fingerprints(other, 1, 9, 2)]
+
+    expect(b.ranges).toEqual(a.ranges)
+  })
+
+  for (const [what, record] of [
+    ['data', encodeEntry(logIndex(7), term(1), 'command', Buffer.from('other'))],
+    ['term', encodeEntry(logIndex(7), term(2), 'command', Buffer.alloc(10, 7))],
+    ['kind', encodeEntry(logIndex(7), term(1), 'blank', Buffer.alloc(10, 7))],
+  ] as const) {
+    test(`tell where an entry differs by its ${what}`, async () => {
+      const [one, other] = [await nodeWith(1, 9, 9), await nodeWith(1, 9, 9)]
+      other.host.runtime!.entries[6] = record
+
+      const [a, b] = [await fingerprints(one, 1, 9, 9), await fingerprints(other, 1, 9, 9)]
+
+      const differing = a.ranges.filter(({checksum}, i) => !checksum.equals(b.ranges[i]!.checksum))
+      expect(differing.map(({firstIndex}) => firstIndex)).toEqual([7n])
+    })
+  }
+
+  test('of what is compacted are refused, with the first index there is', async () => {
+    const node = await nodeWith(10, 20, 20)
+
+    const refusal = fingerprints(node, 9, 20, 1)
+
+    await expect(refusal).rejects.toMatchObject({
+      code: 'RAFTCTL_LOG_COMPACTED',
+      details: {firstIndex: 10},
+    })
+  })
+
+  test('of nothing, or in too many parts, are wrong usage', async () => {
+    const node = await nodeWith(1, 5, 5)
+
+    await expect(fingerprints(node, 0, 5, 1)).rejects.toMatchObject({code: 'RAFTCTL_USAGE'})
+    await expect(fingerprints(node, 1, 5, 1025)).rejects.toMatchObject({code: 'RAFTCTL_USAGE'})
   })
 })
