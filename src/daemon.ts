@@ -19,7 +19,9 @@ import {systemClock} from './node/system-clock.js'
 import {decodeEntry} from './raft/entry.js'
 import {groupId, logIndex, term} from './raft/types.js'
 import {KeyValueServiceService} from './rpc/gen/raftctl/v1/kv.js'
+import {type NodeSecurityFiles, nodeSecurity} from './rpc/node-security.js'
 import {PeerTransport} from './rpc/peer/transport.js'
+import type {ChannelSecurity} from './rpc/security.js'
 import {bindServer} from './rpc/server.js'
 import {nodeServices} from './rpc/services.js'
 import type {DataDirectory} from './storage/data-directory.js'
@@ -44,6 +46,8 @@ export interface DaemonOptions {
   /** Its name among the members; the host's by default. */
   readonly name?: string
   readonly version: string
+  /** Without any file the node is open to all who can reach it. */
+  readonly security?: NodeSecurityFiles
   readonly settings?: Partial<NodeSettings>
   readonly log: (record: LogRecord) => void
 }
@@ -71,9 +75,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const log = (level: LogRecord['level'], event: string, fields: object = {}) => {
       options.log({level, event, ...fields})
     }
-    const server = await bindServer({listen: options.listen, log})
+    const security = await nodeSecurity(options.security ?? {}, log)
+    undo.unshift(async () => security.stop())
+    const {access, tls, channels} = security
+    const server = await bindServer({listen: options.listen, log, access, tls})
     undo.unshift(() => server.stop())
-    const node = new NodeProcess(options, fs, directory, server.address)
+    security.onRenewal(now => server.renew(now))
+    const node = new NodeProcess(options, fs, directory, server.address, channels)
     undo.unshift(() => node.stop())
     await node.start()
     const kv = keyValueService(node, () => node.stateMachine)
@@ -83,6 +91,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         transport: node.transport,
         membershipHistory: () => node.stateMachine?.membershipHistory() ?? [],
         tickMs: node.settings.tickMs,
+        security: channels,
       }),
       {definition: KeyValueServiceService, handlers: kv},
     ])
@@ -92,6 +101,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       stop: async () => {
         await node.stop()
         await server.stop()
+        security.stop()
         await directory.release()
       },
     }
@@ -133,6 +143,7 @@ class NodeProcess implements NodeHost {
     fs: NodeFileSystem,
     directory: DataDirectory,
     listening: string,
+    channels: ChannelSecurity,
   ) {
     this.#options = options
     this.#fs = fs
@@ -145,6 +156,7 @@ class NodeProcess implements NodeHost {
     this.transport = new PeerTransport({
       host: () => this,
       snapshots: () => this.#snapshots,
+      security: channels,
       log: (level, event, fields) => this.#log(level, event, fields),
     })
     this.done = new Promise((resolve, reject) => {

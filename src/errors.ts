@@ -61,6 +61,7 @@ export const ERRORS = {
 
   RAFTCTL_NOT_AUTHENTICATED: {exit: 16, grpc: 'UNAUTHENTICATED', retry: false},
   RAFTCTL_NOT_AUTHORISED: {exit: 16, grpc: 'PERMISSION_DENIED', retry: false},
+  RAFTCTL_NOT_TRUSTED: {exit: 16, grpc: 'UNAUTHENTICATED', retry: false},
   RAFTCTL_WRONG_CLUSTER: {exit: 16, grpc: 'PERMISSION_DENIED', retry: false},
   RAFTCTL_WRONG_STORE: {exit: 16, grpc: 'PERMISSION_DENIED', retry: false},
 

@@ -23,7 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // kv brings its own service: the generated code, and how calls answer.
   kv: [...CORE_VALUES, 'node/ports', 'node/api', 'errors', 'rpc/gen', 'rpc/codec', 'rpc/status'],
   rpc: ['node', 'raft', 'errors'],
-  client: ['rpc/gen', 'rpc/codec', 'rpc/status', 'rpc/address', 'errors'],
+  client: ['rpc/gen', 'rpc/codec', 'rpc/status', 'rpc/address', 'rpc/security', 'errors'],
   // Log entries are decoded where they are shown: commands by kv, memberships by raft.
   operator: ['client', 'errors', 'storage', 'kv', ...CORE_VALUES],
   cluster: ['client', 'errors'],

@@ -1,6 +1,7 @@
 import {RaftctlError} from '../errors.js'
 import type * as wire from '../rpc/gen/raftctl/v1/cluster.js'
 import type {KeyValueServiceClient} from '../rpc/gen/raftctl/v1/kv.js'
+import {securityOf} from '../rpc/security.js'
 import {CallFailure, serverStream, unary, unwrap} from './call.js'
 import {mergeStatus} from './cluster-status.js'
 import {Connections, checkAddress} from './connections.js'
@@ -41,7 +42,10 @@ export class ClusterClient {
   readonly #kv: KeyValueCalls
   readonly #pipelines = new Set<Pipeline>()
 
-  /** Connects nothing yet: the first call does. RAFTCTL_USAGE for an address that is none. */
+  /**
+   * Connects nothing yet: the first call does. RAFTCTL_USAGE for an address that is none, and the
+   * errors of `securityOf`.
+   */
   constructor(options: types.ClientOptions) {
     if (options.endpoints.length === 0) {
       throw new RaftctlError('RAFTCTL_USAGE', 'there is no endpoint to connect to', {
@@ -51,7 +55,7 @@ export class ClusterClient {
     options.endpoints.forEach(checkAddress)
     this.timeoutMs = options.timeoutMs
     this.signal = options.signal
-    this.#connections = new Connections()
+    this.#connections = new Connections(options.security && securityOf(options.security))
     this.#router = new Router(options, this.#connections)
     this.#kv = new KeyValueCalls(this.#router, options)
   }

@@ -1,4 +1,5 @@
 /** Many nodes' own views, merged into one of the cluster. */
+import type {RaftctlError} from '../errors.js'
 import {failureTolerance, hasQuorum, majorityOf} from './quorum.js'
 import type {
   ClusterStatus,
@@ -16,6 +17,8 @@ export interface Survey {
   readonly answers: readonly NodeStatus[]
   /** By address: why there is no answer, as one sentence. */
   readonly failures: ReadonlyMap<string, string>
+  /** The first failure that is a matter of trust: no patience helps there. */
+  readonly distrust?: RaftctlError | undefined
   /** Pristine nodes and nodes of other clusters, by the address asked. */
   readonly strangers: readonly NodeStatus[]
 }

@@ -1,4 +1,4 @@
-import {Channel, type ChannelOptions, connectivityState, credentials} from '@grpc/grpc-js'
+import {Channel, type ChannelOptions, connectivityState} from '@grpc/grpc-js'
 import {RaftctlError} from '../errors.js'
 import {isAddress} from '../rpc/address.js'
 import {ClusterServiceClient} from '../rpc/gen/raftctl/v1/cluster.js'
@@ -6,6 +6,7 @@ import {KeyValueServiceClient} from '../rpc/gen/raftctl/v1/kv.js'
 import {LogServiceClient} from '../rpc/gen/raftctl/v1/log.js'
 import {MetricsServiceClient} from '../rpc/gen/raftctl/v1/metrics.js'
 import {SnapshotServiceClient} from '../rpc/gen/raftctl/v1/snapshot.js'
+import {type ChannelSecurity, PLAIN_TEXT} from '../rpc/security.js'
 import {interrupted} from './deadline.js'
 
 const CHANNEL_OPTIONS: ChannelOptions = {
@@ -40,7 +41,12 @@ export interface NodeConnection {
 /** The channels of one client, made on first use, closed together. */
 export class Connections {
   readonly #open = new Map<string, {connection: NodeConnection; channel: Channel}>()
+  readonly #security: ChannelSecurity
   #closed = false
+
+  constructor(security: ChannelSecurity = PLAIN_TEXT) {
+    this.#security = security
+  }
 
   /** The address is host:port; anything else is RAFTCTL_USAGE. */
   to(address: string): NodeConnection {
@@ -49,16 +55,20 @@ export class Connections {
     if (known) return known.connection
 
     checkAddress(address)
-    const plain = credentials.createInsecure()
-    const channel = new Channel(`dns:${address}`, plain, CHANNEL_OPTIONS)
-    const options = {channelOverride: channel}
+    const {interceptors} = this.#security
+    const credentials = this.#security.credentials(address)
+    const channel = new Channel(`dns:${address}`, credentials, {
+      ...CHANNEL_OPTIONS,
+      ...this.#security.channelOptions(address),
+    })
+    const options = {channelOverride: channel, interceptors}
     const connection: NodeConnection = {
       address,
-      cluster: new ClusterServiceClient(address, plain, options),
-      kv: new KeyValueServiceClient(address, plain, options),
-      log: new LogServiceClient(address, plain, options),
-      snapshots: new SnapshotServiceClient(address, plain, options),
-      metrics: new MetricsServiceClient(address, plain, options),
+      cluster: new ClusterServiceClient(address, credentials, options),
+      kv: new KeyValueServiceClient(address, credentials, options),
+      log: new LogServiceClient(address, credentials, options),
+      snapshots: new SnapshotServiceClient(address, credentials, options),
+      metrics: new MetricsServiceClient(address, credentials, options),
       ready: (ms, signal) => whenReady(channel, address, ms, signal),
     }
     this.#open.set(address, {connection, channel})

@@ -75,6 +75,7 @@ export class Router {
     const certain = this.#clusterId !== undefined || this.#endpoints.length === 1
     const answered: NodeStatus[] = []
     const failures = new Map<string, string>()
+    let distrust: RaftctlError | undefined
     const asked = new Set<string>()
     const end = deadlineAfter(timeoutMs)
 
@@ -107,7 +108,9 @@ export class Router {
             else if (untilLeader && leads) timer ??= setTimeout(finish, HEAR_OUT_MS)
           },
           (error: unknown) => {
-            failures.set(address, (unwrap(error) as Error).message)
+            const failure = unwrap(error)
+            failures.set(address, (failure as Error).message)
+            if (isDistrust(failure)) distrust ??= failure
             open -= 1
             if (open === 0) finish()
           },
@@ -117,7 +120,7 @@ export class Router {
       if (asked.size === 0) finish()
     })
     if (this.#signal?.aborted) throw interrupted()
-    return this.#learn(answered, failures)
+    return {...this.#learn(answered, failures), distrust}
   }
 
   /**
@@ -139,6 +142,7 @@ export class Router {
       const silent = survey.answers.length === 0
       const pristine = survey.strangers.length > 0 && silent
       const givenUp = silent && !this.#everAnswered && knock.expired()
+      if (silent && survey.distrust !== undefined) throw survey.distrust
       if (pristine || givenUp || deadline.expired()) throw this.#noLeader(survey, deadline)
       const nap = Math.min(backoffMs(attempt), Math.max(1, deadline.remainingMs()))
       await pause(nap, this.#signal)
@@ -354,4 +358,9 @@ export function isRepeatable(code: ErrorCode): boolean {
 /** The same for a question, where it does not matter whether it was answered before. */
 export function isPassing(failure: CallFailure): boolean {
   return isUnclear(failure) || isRepeatable(failure.error.code)
+}
+
+/** Not let in, or not trusted: exit status 16. */
+function isDistrust(error: unknown): error is RaftctlError {
+  return error instanceof RaftctlError && error.spec.exit === 16
 }

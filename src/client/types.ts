@@ -3,6 +3,7 @@
  * numbers below 2^53, cluster ids strings, times RFC 3339 in UTC, durations `…Ms`, sizes `…Bytes`.
  * Unknown is null, never absent.
  */
+import type {SecurityFiles} from '../rpc/security.js'
 import type {CallerAbort} from './deadline.js'
 
 export interface ClientOptions extends CallerAbort {
@@ -12,6 +13,8 @@ export interface ClientOptions extends CallerAbort {
   readonly timeoutMs: number
   /** The cluster to talk to; another one is refused with RAFTCTL_WRONG_CLUSTER. */
   readonly clusterId?: string | undefined
+  /** Certificates and token; without: plain text, and nothing to show. */
+  readonly security?: SecurityFiles | undefined
 }
 
 export type MemberRole = 'voter' | 'learner' | 'observer'

@@ -1,8 +1,9 @@
-import * as grpc from '@grpc/grpc-js'
+import type * as grpc from '@grpc/grpc-js'
 import {FRAME_BYTES_MAX} from './limits.js'
+import type {ChannelSecurity} from './security.js'
 
 /** Between nodes. */
-export const NODE_CHANNEL_OPTIONS: grpc.ChannelOptions = {
+const NODE_CHANNEL_OPTIONS: grpc.ChannelOptions = {
   // Or an http_proxy variable would send peers through a proxy.
   'grpc.enable_http_proxy': 0,
   'grpc.initial_reconnect_backoff_ms': 50,
@@ -22,8 +23,12 @@ export const NODE_CHANNEL_OPTIONS: grpc.ChannelOptions = {
   'grpc.enable_channelz': 0,
 }
 
-export type ChannelSecurity = grpc.ChannelCredentials
-
-export function plainText(): ChannelSecurity {
-  return grpc.credentials.createInsecure()
+/** What the clients of another node's services are made with. */
+export function towardsNode(
+  address: string,
+  security: ChannelSecurity,
+): [string, grpc.ChannelCredentials, grpc.ClientOptions] {
+  const {interceptors} = security
+  const options = {...NODE_CHANNEL_OPTIONS, ...security.channelOptions(address), interceptors}
+  return [address, security.credentials(address), options]
 }

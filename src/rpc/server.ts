@@ -2,20 +2,34 @@
  * The one port of a node, for peers and clients. Binding and serving are two steps, because a node's
  * services need its address and the address may be a free port: connections made in between wait.
  */
-import {createServer, type Server as NetServer, type Socket} from 'node:net'
+import {createServer, type Server as NetServer} from 'node:net'
 import * as grpc from '@grpc/grpc-js'
 import {RaftctlError} from '../errors.js'
+import {type Access, gate, OPEN_ACCESS} from './access/gate.js'
+import {isKnownMethod} from './access/roles.js'
 import {formatAddress, parseAddress} from './address.js'
+import {FrontDoor} from './front-door.js'
 import {guarded, type ServiceEntry} from './handler.js'
-import {FRAME_BYTES_MAX} from './limits.js'
+import {
+  CONNECTIONS_MAX,
+  FRAME_BYTES_MAX,
+  KEEPALIVE_ANSWER_MS,
+  KEEPALIVE_MS,
+  STREAMS_MAX,
+} from './limits.js'
 import {type LogSink, NO_LOG} from './log.js'
+import type {TlsMaterial} from './tls.js'
 
 export interface ServerOptions {
   /** HOST:PORT; port 0 takes a free one. */
   readonly listen: string
   readonly log?: LogSink
   /** Without: plain text. */
-  readonly credentials?: grpc.ServerCredentials
+  readonly tls?: TlsMaterial | undefined
+  /** Without: everybody may do everything. */
+  readonly access?: Access
+  /** How long a connection may last without an accepted call, milliseconds; for tests. */
+  readonly unprovenMs?: number
   /** How long `stop` lets calls finish, milliseconds; default 1,000. */
   readonly graceMs?: number
 }
@@ -26,41 +40,37 @@ export interface BoundServer {
   readonly port: number
   /** Answers from now on. Once. */
   serve(services: readonly ServiceEntry[]): void
+  /** Other certificates, for connections made from now on. */
+  renew(tls: TlsMaterial): void
   /** Lets calls finish for a moment, then cuts them; resolves when the port is free. */
   stop(): Promise<void>
 }
 
-const CONNECTIONS_MAX = 4096
 const GRACE_MS = 1000
 
 const SERVER_OPTIONS: grpc.ServerOptions = {
   'grpc.max_receive_message_length': FRAME_BYTES_MAX,
-  'grpc.max_concurrent_streams': 1024,
-  'grpc.keepalive_time_ms': 2000,
-  'grpc.keepalive_timeout_ms': 3000,
+  'grpc.max_concurrent_streams': STREAMS_MAX,
+  'grpc.keepalive_time_ms': KEEPALIVE_MS,
+  'grpc.keepalive_timeout_ms': KEEPALIVE_ANSWER_MS,
   'grpc.enable_channelz': 0,
 }
 
 /** RAFTCTL_USAGE, RAFTCTL_PORT_IN_USE, RAFTCTL_INPUT_OUTPUT. */
 export async function bindServer(options: ServerOptions): Promise<BoundServer> {
-  const {log = NO_LOG, graceMs = GRACE_MS} = options
+  const {log = NO_LOG, graceMs = GRACE_MS, access = OPEN_ACCESS, tls, unprovenMs} = options
+  const door = new FrontDoor({tls, log, unprovenMs})
   const acceptor = createServer({noDelay: true})
   acceptor.maxConnections = CONNECTIONS_MAX
-  const sockets = new Set<Socket>()
-  let waiting: Socket[] | undefined = []
-  let accept = (socket: Socket): void => {
-    waiting?.push(socket)
-  }
-  acceptor.on('connection', socket => {
-    sockets.add(socket)
-    socket.on('error', () => {})
-    socket.once('close', () => sockets.delete(socket))
-    accept(socket)
+  acceptor.on('connection', socket => door.admit(socket))
+  const {host, port} = await listen(acceptor, options.listen).catch(error => {
+    door.close()
+    throw error
   })
-  const {host, port} = await listen(acceptor, options.listen)
   acceptor.on('error', error => log('error', 'the listening socket failed', {error: error.message}))
 
-  const server = new grpc.Server(SERVER_OPTIONS)
+  const interceptors = [gate(access, door.connections)]
+  const server = new grpc.Server({...SERVER_OPTIONS, interceptors})
   let stopped: Promise<void> | undefined
   return {
     address: formatAddress(host, port),
@@ -68,19 +78,25 @@ export async function bindServer(options: ServerOptions): Promise<BoundServer> {
     serve(services) {
       for (const entry of services) {
         const {definition, handlers} = guarded(entry, log)
+        refuseUnknownMethods(definition)
         server.addService(definition, handlers)
       }
-      const injector = server.createConnectionInjector(
-        options.credentials ?? grpc.ServerCredentials.createInsecure(),
-      )
-      accept = socket => injector.injectConnection(socket)
-      for (const socket of waiting ?? []) if (!socket.destroyed) accept(socket)
-      waiting = undefined
+      // TLS ends at the door, where certificates can be renewed and refusals explained.
+      const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure())
+      door.open(socket => injector.injectConnection(socket))
     },
+    renew: tls => door.renew(tls),
     stop() {
-      stopped ??= stop(acceptor, server, sockets, graceMs)
+      stopped ??= stop(acceptor, server, door, graceMs)
       return stopped
     },
+  }
+}
+
+/** A method that nobody decided about is a defect, found at the first start. */
+function refuseUnknownMethods(definition: grpc.ServiceDefinition): void {
+  for (const {path} of Object.values(definition)) {
+    if (!isKnownMethod(path)) throw new Error(`${path} has no row in src/rpc/access/roles.ts`)
   }
 }
 
@@ -126,7 +142,7 @@ function listenError(error: NodeJS.ErrnoException, address: string): RaftctlErro
 async function stop(
   acceptor: NetServer,
   server: grpc.Server,
-  sockets: ReadonlySet<Socket>,
+  door: FrontDoor,
   graceMs: number,
 ): Promise<void> {
   const closed = new Promise<void>(resolve => acceptor.close(() => resolve()))
@@ -139,6 +155,6 @@ async function stop(
   ])
   clearTimeout(timer)
   server.forceShutdown()
-  for (const socket of sockets) socket.destroy()
+  door.close()
   await closed
 }

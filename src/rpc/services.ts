@@ -1,7 +1,7 @@
 import type {AppliedMembership, NodeHost} from '../node/api.js'
-import type {ChannelSecurity} from './channel.js'
 import type {ServiceEntry} from './handler.js'
 import type {PeerTransport} from './peer/transport.js'
+import type {ChannelSecurity} from './security.js'
 import {clusterService} from './service/cluster-service.js'
 import {healthService} from './service/health-service.js'
 import {logService} from './service/log-service.js'

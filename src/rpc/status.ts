@@ -19,7 +19,6 @@ export type UnreachableReason =
   | 'name-not-found'
   | 'refused'
   | 'no-route'
-  | 'tls'
   | 'not-a-node'
   | 'reset'
   | 'unknown'
@@ -142,6 +141,12 @@ function notANode(node: string, error: StatusLike): RaftctlError {
 }
 
 function unreachable(node: string, error: StatusLike): RaftctlError {
+  const distrust = distrustOf(error.details, node)
+  if (distrust !== undefined) {
+    const {text, hint, reason} = distrust
+    const details = {reason, grpc: error.details}
+    return new RaftctlError('RAFTCTL_NOT_TRUSTED', text, {hint, details, cause: error})
+  }
   const reason = reasonOf(error.details)
   return new RaftctlError('RAFTCTL_UNREACHABLE', `can't reach ${node}: ${SENTENCES[reason]}`, {
     hint: HINTS[reason],
@@ -156,18 +161,61 @@ function reasonOf(details: string): UnreachableReason {
   }
   if (/ECONNREFUSED/.test(details)) return 'refused'
   if (/EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EADDRNOTAVAIL/.test(details)) return 'no-route'
-  if (/certificate|TLS|SSL|altname|wrong version number|handshake/i.test(details)) return 'tls'
   if (/ECONNRESET|EPIPE|dropped|socket hang up|GOAWAY|connection closed/i.test(details)) {
     return 'reset'
   }
   return 'unknown'
 }
 
+interface Distrust {
+  /** Under `details.reason`. */
+  readonly reason: string
+  readonly text: string
+  readonly hint: string
+}
+
+/** TLS that failed on our side; what the node holds against us it says itself, in a status. */
+function distrustOf(details: string, node: string): Distrust | undefined {
+  if (/certificate has expired/i.test(details)) {
+    const text = `the certificate of ${node} has expired`
+    return {reason: 'expired', text, hint: 'Renew it with "raftctl cert node HOST --overwrite".'}
+  }
+  if (/certificate is not yet valid/i.test(details)) {
+    const text = `the certificate of ${node} is not valid yet`
+    return {reason: 'not-yet-valid', text, hint: 'Compare the clocks of the two machines.'}
+  }
+  if (/ALTNAME|altnames/.test(details)) {
+    const said = /altnames: (?<why>.+?)(?:\. Resolution note|$)/.exec(details)?.groups?.why
+    const text = `${node} shows a certificate of another host${said ? `: ${said}` : ''}`
+    return {
+      reason: 'host-name',
+      text,
+      hint: 'Use the name or address that the certificate is for, or make one for this address.',
+    }
+  }
+  if (/without the OU raftctl:peer/.test(details)) {
+    const text = `the certificate of ${node} is not that of a node (OU raftctl:peer)`
+    return {reason: 'not-a-peer', text, hint: 'Make it with "raftctl cert node HOST".'}
+  }
+  if (/self.signed certificate|unable to (?:verify|get).*(?:certificate|issuer)/i.test(details)) {
+    const text = `this side does not trust the authority that signed the certificate of ${node}`
+    return {reason: 'authority', text, hint: 'Check --tls-ca: it names the authorities to trust.'}
+  }
+  if (/wrong version number|packet length too long|http request/i.test(details)) {
+    const text = `${node} does not speak TLS, and was spoken to in TLS`
+    return {reason: 'plain-text', text, hint: 'Leave --tls-ca away, or start the node with TLS.'}
+  }
+  if (/certificate|TLS|SSL|handshake/i.test(details)) {
+    const text = `${node} and this side disagree about TLS`
+    return {reason: 'tls', text, hint: 'Check --tls-ca, --tls-cert and --tls-key on both sides.'}
+  }
+  return undefined
+}
+
 const SENTENCES: Record<UnreachableReason, string> = {
   'name-not-found': 'the host name is not known',
   refused: 'nothing listens there',
   'no-route': 'there is no way to that host',
-  tls: 'the two sides disagree about TLS',
   'not-a-node': 'it is not a raftctl node',
   reset: 'the connection was cut',
   unknown: 'no connection could be made',
@@ -177,7 +225,6 @@ const HINTS: Record<UnreachableReason, string> = {
   'name-not-found': 'Check the spelling of the address.',
   refused: 'Check that the node runs, and the port.',
   'no-route': 'Check the address, the network and its firewalls.',
-  tls: 'Check --tls-ca, --tls-cert and --tls-key, and whether the node uses TLS at all.',
   'not-a-node': 'Check the address.',
   reset: 'Try again; if it goes on, look at the log of the node.',
   unknown: 'Check that the node runs, and the address.',

@@ -205,8 +205,9 @@ describe('trouble with a connection is told apart:', () => {
     const error = await new Promise<StatusLike | null>(resolve => client.status({}, resolve))
 
     expect(fromServiceError(error!)).toMatchObject({
-      code: 'RAFTCTL_UNREACHABLE',
-      details: {reason: 'tls'},
+      code: 'RAFTCTL_NOT_TRUSTED',
+      message: `the node does not speak TLS, and was spoken to in TLS`,
+      details: {reason: 'plain-text'},
     })
     client.close()
   })

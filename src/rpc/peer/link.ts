@@ -11,10 +11,11 @@ import type {ClientDuplexStream, ServiceError} from '@grpc/grpc-js'
 import {RaftctlError} from '../../errors.js'
 import type {Member} from '../../raft/membership.js'
 import {isAddress} from '../address.js'
-import {type ChannelSecurity, NODE_CHANNEL_OPTIONS} from '../channel.js'
+import {towardsNode} from '../channel.js'
 import type {WireIdentity} from '../codec.js'
 import {malformed} from '../codec.js'
 import {type PeerFrame, PeerServiceClient} from '../gen/raftctl/v1/peer.js'
+import type {ChannelSecurity} from '../security.js'
 import {fromServiceError} from '../status.js'
 import type {PeerConnectionState} from './connection-status.js'
 import {type Acquaintance, checkAnswerer, helloTo, ownIdentity} from './hello.js'
@@ -144,7 +145,7 @@ class Attempt {
     events: LinkEvents,
   ) {
     this.#events = events
-    this.#client = new PeerServiceClient(member.address, security, NODE_CHANNEL_OPTIONS)
+    this.#client = new PeerServiceClient(...towardsNode(member.address, security))
     this.#call = this.#client.exchange()
     this.#timer = setTimeout(() => this.#fail(silent(member.address)), HANDSHAKE_MS)
     this.#call.on('error', (error: Error) => {

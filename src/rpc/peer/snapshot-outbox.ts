@@ -3,7 +3,7 @@ import {RaftctlError} from '../../errors.js'
 import type {SnapshotInfo, SnapshotStore} from '../../node/ports.js'
 import type {Member} from '../../raft/membership.js'
 import type {InstallSnapshot} from '../../raft/messages.js'
-import {type ChannelSecurity, NODE_CHANNEL_OPTIONS} from '../channel.js'
+import {towardsNode} from '../channel.js'
 import {asBuffer, toSafeNumber, toWireNumber} from '../codec.js'
 import {
   PeerServiceClient,
@@ -11,6 +11,7 @@ import {
   type SnapshotProgress,
 } from '../gen/raftctl/v1/peer.js'
 import {SNAPSHOT_CHUNK_BYTES, SNAPSHOT_CHUNKS_IN_FLIGHT} from '../limits.js'
+import type {ChannelSecurity} from '../security.js'
 import {fromServiceError} from '../status.js'
 import {type Acquaintance, helloTo, ownIdentity} from './hello.js'
 import {snapshotHeaderToWire} from './message-codec.js'
@@ -44,7 +45,7 @@ export async function sendSnapshotFile(sending: SnapshotSending): Promise<void> 
   const current: InstallSnapshot = {...message, snapshot: {index, term, membership}}
   const header = snapshotHeaderToWire(current, info.id, info.bytes, helloTo(self, member))
 
-  const client = new PeerServiceClient(member.address, security, NODE_CHANNEL_OPTIONS)
+  const client = new PeerServiceClient(...towardsNode(member.address, security))
   const call = client.installSnapshot()
   const receiver = new Receiver(call, member.address)
   const stop = () => receiver.fail(new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node stops'))

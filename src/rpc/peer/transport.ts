@@ -4,10 +4,10 @@ import type {SnapshotStore, Transport} from '../../node/ports.js'
 import type {Member, Membership} from '../../raft/membership.js'
 import type {InstallSnapshot, Message} from '../../raft/messages.js'
 import type {NodeId} from '../../raft/types.js'
-import {type ChannelSecurity, plainText} from '../channel.js'
 import {type PeerFrame, type PeerServiceServer, PeerServiceService} from '../gen/raftctl/v1/peer.js'
 import type {ServiceEntry} from '../handler.js'
 import {type LogSink, NO_LOG} from '../log.js'
+import {type ChannelSecurity, PLAIN_TEXT} from '../security.js'
 import type {PeerConnectionStatus} from './connection-status.js'
 import {answerExchange} from './exchange.js'
 import type {Acquaintance} from './hello.js'
@@ -49,7 +49,7 @@ export class PeerTransport implements Transport {
 
   constructor(options: PeerTransportOptions) {
     this.#options = options
-    this.#security = options.security ?? plainText()
+    this.#security = options.security ?? PLAIN_TEXT
     this.#log = options.log ?? NO_LOG
     this.#inbox = new SnapshotInbox(this.#acquaintance, options.snapshots)
   }

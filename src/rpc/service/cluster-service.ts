@@ -3,7 +3,6 @@ import type {AppliedMembership, NodeHost} from '../../node/api.js'
 import {decodeEntry, entryData} from '../../raft/entry.js'
 import {decodeMembership, encodeMembership, type Membership} from '../../raft/membership.js'
 import {logIndex, type NodeId} from '../../raft/types.js'
-import {type ChannelSecurity, plainText} from '../channel.js'
 import {
   malformed,
   membershipChangedToWire,
@@ -23,6 +22,7 @@ import {
 import {type ServiceEntry, unary} from '../handler.js'
 import {statusToWire} from '../node-status.js'
 import type {PeerConnectionStatus} from '../peer/connection-status.js'
+import {type ChannelSecurity, PLAIN_TEXT} from '../security.js'
 import {initialise} from './initialise.js'
 import {runtimeOf} from './not-initialised.js'
 
@@ -39,7 +39,7 @@ export interface ClusterServiceOptions {
 }
 
 export function clusterService(options: ClusterServiceOptions): ServiceEntry {
-  const {host, tickMs, security = plainText()} = options
+  const {host, tickMs, security = PLAIN_TEXT} = options
   // A node takes its place once: whoever comes second sees what the first has done.
   const oneAtATime = serialised()
   const handlers: ClusterServiceServer = {

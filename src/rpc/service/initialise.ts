@@ -12,7 +12,6 @@ import type {NodeHost} from '../../node/api.js'
 import {encodeEntry} from '../../raft/entry.js'
 import {encodeMembership, type Membership} from '../../raft/membership.js'
 import {logIndex, nodeId, term} from '../../raft/types.js'
-import type {ChannelSecurity} from '../channel.js'
 import {
   addressFromWire,
   asBuffer,
@@ -24,6 +23,7 @@ import {
   toWireNumber,
 } from '../codec.js'
 import type {InitialiseRequest, StatusResponse} from '../gen/raftctl/v1/cluster.js'
+import type {ChannelSecurity} from '../security.js'
 import {joinOther, statusOfOther} from './other-node.js'
 
 const VOTERS_MAX = 99

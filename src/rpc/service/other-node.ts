@@ -1,10 +1,11 @@
 import * as grpc from '@grpc/grpc-js'
-import {type ChannelSecurity, NODE_CHANNEL_OPTIONS} from '../channel.js'
+import {towardsNode} from '../channel.js'
 import {
   ClusterServiceClient,
   type JoinRequest,
   type StatusResponse,
 } from '../gen/raftctl/v1/cluster.js'
+import type {ChannelSecurity} from '../security.js'
 import {fromServiceError} from '../status.js'
 
 const DEADLINE_MS = 5000
@@ -19,7 +20,7 @@ function callOnce<Response>(
     done: (error: grpc.ServiceError | null, response: Response) => void,
   ) => void,
 ): Promise<Response> {
-  const client = new ClusterServiceClient(address, security, NODE_CHANNEL_OPTIONS)
+  const client = new ClusterServiceClient(...towardsNode(address, security))
   return new Promise<Response>((resolve, reject) => {
     start(client, {deadline: Date.now() + DEADLINE_MS}, (error, response) => {
       if (error) reject(fromServiceError(error, address))
