@@ -8,7 +8,8 @@ import {Connections, checkAddress} from './connections.js'
 import {KeyValueCalls} from './key-value-calls.js'
 import {readLog} from './log-reader.js'
 import {Pipeline} from './pipeline.js'
-import {Router} from './router.js'
+import {type Attempt, Router} from './router.js'
+import {downloadSnapshot} from './snapshot-reader.js'
 import type * as types from './types.js'
 import {
   appliedMembershipOf,
@@ -242,16 +243,30 @@ export class ClusterClient {
     return readLog(this.#router, this.#connections, {from, to, address, timeoutMs, signal})
   }
 
-  /** On the leader, or on the member at `address`; answers when it is verified and in place. */
-  async createSnapshot(address?: string): Promise<types.Snapshot> {
-    const node = this.#connections.to(address ?? (await this.#router.leader()))
-    const answer = await unary(
-      node.address,
-      node.snapshots.create.bind(node.snapshots),
-      {},
-      this.#time(),
-    ).catch(rethrow)
-    return snapshotOf(answer)
+  /**
+   * On the leader, or on the member at `address`; answers when it is verified and in place.
+   * `linearizable`: it holds every write that was acknowledged before, whoever makes it.
+   */
+  async createSnapshot(
+    address?: string,
+    {linearizable = false, timeoutMs = this.timeoutMs} = {},
+  ): Promise<types.Snapshot & {address: string}> {
+    const create = async ({node, timeoutMs: leftMs}: Attempt) => {
+      const method = node.snapshots.create.bind(node.snapshots)
+      const answer = await unary(node.address, method, {linearizable}, this.#time(leftMs))
+      return {...snapshotOf(answer), address: node.address}
+    }
+    if (address === undefined) return this.#router.onLeader('once', create, timeoutMs)
+    return create({node: this.#connections.to(address), timeoutMs}).catch(rethrow)
+  }
+
+  /**
+   * The file of a snapshot of the node at `address`, in pieces, as fast as the caller takes them. A
+   * stream that broke is taken up where it ended. RAFTCTL_SNAPSHOT_NOT_FOUND.
+   */
+  downloadSnapshot(address: string, id: string): AsyncIterable<Uint8Array> {
+    const {timeoutMs, signal} = this
+    return downloadSnapshot(this.#connections.to(address), {id, timeoutMs, signal})
   }
 
   /** Of the leader, or of the member at `address`; newest last. */

@@ -101,6 +101,19 @@ export async function* readContent(
   }
 }
 
+/** Reads all of it, as a restore would; the same failures as `readContent`. */
+export async function countContent(
+  content: AsyncIterable<Uint8Array>,
+): Promise<{keys: number; sessions: number}> {
+  let keys = 0
+  let sessions = 0
+  for await (const [key] of readContent(content)) {
+    if (key[0] === VALUE_SECTION) keys++
+    else if (key[0] === SESSION_SECTION) sessions++
+  }
+  return {keys, sessions}
+}
+
 function encodeRecords(records: readonly StateRecord[]): Uint8Array {
   let length = 0
   for (const [key, record] of records) length += LENGTHS_BYTES + key.length + record.length

@@ -33,9 +33,11 @@ export interface NodeRuntimeApi {
   changeMembership(request: MembershipRequest): Promise<MembershipChanged>
   /** Leader only; resolves when the target leads. Without a target: the most caught-up voter. */
   transferLeadership(target: NodeId | undefined): Promise<LeaderChange>
-  /** One at a time; of everything applied now. */
-  createSnapshot(): Promise<SnapshotInfo>
+  /** One at a time; of everything applied now, and at least up to `atLeast`, which is applied. */
+  createSnapshot(atLeast?: LogIndex): Promise<SnapshotInfo>
   listSnapshots(): SnapshotInfo[]
+  /** The file as bytes, from `offset`. RAFTCTL_SNAPSHOT_NOT_FOUND. */
+  readSnapshot(id: string, offset: number, chunkBytes: number): AsyncIterable<Uint8Array>
   /** Committed entries of [lo, hi], clamped to the commit index, a page of about `bytesMax`. */
   logEntriesRange(lo: LogIndex, hi: LogIndex, bytesMax: number): LogRange
 }

@@ -231,13 +231,18 @@ export class NodeRuntime implements NodeRuntimeApi {
     return this.#leaderChange(from, target!)
   }
 
-  async createSnapshot(): Promise<SnapshotInfo> {
+  async createSnapshot(atLeast?: LogIndex): Promise<SnapshotInfo> {
     this.#checkRunning()
-    return this.#snapshotter.create()
+    return this.#snapshotter.create(atLeast)
   }
 
   listSnapshots(): SnapshotInfo[] {
     return this.#parts.snapshots.list()
+  }
+
+  readSnapshot(id: string, offset: number, chunkBytes: number): AsyncIterable<Uint8Array> {
+    this.#checkRunning()
+    return this.#parts.snapshots.read(id, offset, chunkBytes)
   }
 
   logEntriesRange(lo: LogIndex, hi: LogIndex, bytesMax: number): LogRange {

@@ -12,6 +12,8 @@ export class Snapshotter {
   readonly #schedule: () => void
   readonly #sending = new Set<NodeId>()
   #creating: Promise<SnapshotInfo> | undefined
+  /** Where the state stood when the one under way was begun. */
+  #creatingIndex = 0
   #bytesAtLast: number
   #stopped = false
   created = 0
@@ -23,9 +25,13 @@ export class Snapshotter {
     this.#bytesAtLast = parts.log.bytesWritten
   }
 
-  /** Of everything applied now; a second caller shares the one under way. */
-  create(): Promise<SnapshotInfo> {
-    if (this.#creating) return this.#creating
+  /** Of everything applied now; a second caller shares the one under way if that reaches `atLeast`. */
+  async create(atLeast = 0): Promise<SnapshotInfo> {
+    while (this.#creating) {
+      if (this.#creatingIndex >= atLeast) return this.#creating
+      await this.#creating.catch(() => undefined)
+    }
+    this.#creatingIndex = this.#parts.stateMachine.appliedIndex
     this.#creating = this.#create().finally(() => {
       this.#creating = undefined
     })

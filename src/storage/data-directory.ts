@@ -142,7 +142,7 @@ function refuseForeign(fs: FileSystem, path: string): void {
   )
 }
 
-function encodeIdentity({clusterId, nodeId, storeId}: NodeIdentity): string {
+export function encodeIdentity({clusterId, nodeId, storeId}: NodeIdentity): string {
   const fields = {formatVersion: DATA_FORMAT_VERSION, clusterId, nodeId, storeId}
   return `${JSON.stringify({...fields, checksum: checksumOf(fields)}, null, 2)}\n`
 }

@@ -115,6 +115,8 @@ export class FakeRuntime implements NodeRuntimeApi {
     return Promise.reject(new Error('not in this test'))
   }
 
+  async *readSnapshot(): AsyncGenerator<Uint8Array> {}
+
   listSnapshots() {
     return this.snapshots
   }

@@ -1,4 +1,5 @@
 import type {Snapshot} from '../../client/types.js'
+import type {Restored, SavedSnapshot, SnapshotDescription} from '../../operator/snapshot-files.js'
 import type {View} from '../output.js'
 
 export function snapshotsView(snapshots: readonly Snapshot[]): View {
@@ -22,5 +23,55 @@ export function snapshotsView(snapshots: readonly Snapshot[]): View {
       ]),
     },
     ids: snapshots.map(({id}) => id),
+  }
+}
+
+/** Of a file; what only a verification knows is left out otherwise. */
+export function snapshotFileView(
+  snapshot: SnapshotDescription & {sha256?: string; keys?: number; sessions?: number},
+): View {
+  const {id, clusterId, index, term, sizeBytes, created, voters, members} = snapshot
+  const {sha256, keys, sessions} = snapshot
+  const names = members.map(({id: member, name}) =>
+    name === '' ? `${member}` : `${member} (${name})`,
+  )
+  return {
+    lines: [
+      `snapshot ${id}`,
+      `cluster  ${clusterId}`,
+      `position index ${index}, term ${term}`,
+      `created  ${created}`,
+      `bytes    ${sizeBytes}`,
+      `members  ${names.join(', ')}; voters ${voters.join(', ')}`,
+      ...(keys === undefined ? [] : [`content  ${keys} keys, ${sessions} sessions`]),
+      ...(sha256 === undefined ? [] : [`sha256   ${sha256}`]),
+    ],
+    ids: [id],
+  }
+}
+
+export function savedSnapshotView(saved: SavedSnapshot): View {
+  return {
+    lines: [
+      `saved    ${saved.file ?? 'to standard output'}`,
+      `cluster  ${saved.clusterId}`,
+      `position index ${saved.index}, term ${saved.term}`,
+      `bytes    ${saved.sizeBytes}`,
+      `sha256   ${saved.sha256}`,
+    ],
+    ids: [saved.id],
+  }
+}
+
+export function restoredView(restored: Restored, next: string): View {
+  const {clusterId, dataDir, index, term, keys, sessions, fromClusterId} = restored
+  return {
+    lines: [
+      `restored ${dataDir}`,
+      `cluster  ${clusterId}, from ${fromClusterId}`,
+      `position index ${index}, term ${term}; ${keys} keys, ${sessions} sessions`,
+      `next     ${next}`,
+    ],
+    ids: [clusterId],
   }
 }

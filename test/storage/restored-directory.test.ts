@@ -1,0 +1,115 @@
+import {expect, test} from 'vitest'
+import {EMPTY_MEMBERSHIP, type Membership} from '../../src/raft/membership.js'
+import {groupId, logIndex, nodeId, term} from '../../src/raft/types.js'
+import {SimFileSystem} from '../../src/sim/sim-file-system.js'
+import {groupPaths, openDataDirectory, readIdentity} from '../../src/storage/data-directory.js'
+import type {FileSystem} from '../../src/storage/file-system.js'
+import {restoreDataDirectory} from '../../src/storage/restored-directory.js'
+import {writeSnapshotFile} from '../../src/storage/snapshot-file.js'
+import {openSnapshotStore} from '../../src/storage/snapshot-store.js'
+import {openWal} from '../../src/storage/wal/wal.js'
+import {MISHAPS, strikeEach} from './every-fault.js'
+import {SMALL} from './log-helpers.js'
+
+const FILE = '/backup.snap'
+const DIRECTORY = '/data'
+const GROUP = groupId(1)
+const identity = {clusterId: 'new', nodeId: nodeId(1), storeId: 's'}
+const {wal: WAL, snapshots: SNAPSHOTS} = groupPaths(DIRECTORY, GROUP)
+
+function voterAt(address: string, index: number): Membership {
+  return {
+    ...EMPTY_MEMBERSHIP,
+    index: logIndex(index),
+    members: [{id: nodeId(1), name: 'a', address, storeId: 's', promoteWhenReady: false}],
+    voters: [nodeId(1)],
+    nextMemberId: 2,
+  }
+}
+
+async function writeBackup(fs: SimFileSystem): Promise<void> {
+  const file = fs.open(FILE, 'create')
+  const meta = {
+    index: logIndex(70),
+    term: term(4),
+    membership: voterAt('old:1', 3),
+    clusterId: 'old',
+    groupId: GROUP,
+    createdMs: 5,
+  }
+  async function* content() {
+    yield new Uint8Array(100_000).fill(9)
+  }
+  await writeSnapshotFile(fs, file, meta, content(), () => {})
+  await fs.syncDirectory('/')
+}
+
+function restore(fs: FileSystem): Promise<void> {
+  const membership = ({index}: Membership) => voterAt('new:1', index)
+  return restoreDataDirectory(fs, DIRECTORY, FILE, {identity, group: GROUP, membership, wal: SMALL})
+}
+
+async function expectRestored(fs: SimFileSystem): Promise<void> {
+  const data = await openDataDirectory(fs, DIRECTORY)
+  const {wal, recovery} = await openWal(fs, WAL, {mustExist: true})
+  const options = {clusterId: 'new', groupId: GROUP, wallMs: () => 0}
+  const {store, unusable} = await openSnapshotStore(fs, SNAPSHOTS, options)
+
+  expect(data.identity).toEqual(identity)
+  expect(recovery).toMatchObject({wasSealed: true, cut: undefined})
+  expect(wal.hardState).toEqual({term: 4, votedFor: undefined, commitIndex: 70})
+  expect([wal.firstIndex(), wal.lastIndex(), wal.term(logIndex(70))]).toEqual([71, 70, 4])
+  expect(unusable).toEqual([])
+  expect(store.list()).toMatchObject([{index: 70, term: 4, membership: voterAt('new:1', 3)}])
+  await wal.close()
+  await data.release()
+}
+
+test('a snapshot becomes a directory of one voter, with an identity of its own', async () => {
+  const fs = new SimFileSystem()
+  await writeBackup(fs)
+
+  await restore(fs)
+  fs.crash()
+
+  await expectRestored(fs)
+})
+
+test('a directory that holds something is refused and left as it is', async () => {
+  const fs = new SimFileSystem()
+  await writeBackup(fs)
+  await restore(fs)
+  const names = fs.list(DIRECTORY)
+
+  await expect(restore(fs)).rejects.toMatchObject({code: 'RAFTCTL_NOT_PRISTINE'})
+  expect(fs.list(DIRECTORY)).toEqual(names)
+})
+
+test('a damaged snapshot is refused before anything is written', async () => {
+  const fs = new SimFileSystem()
+  await writeBackup(fs)
+  const content = fs.content(FILE)
+  content[50_000]! ^= 1
+  fs.overwrite(FILE, content)
+
+  await expect(restore(fs)).rejects.toMatchObject({code: 'RAFTCTL_DATA_DAMAGED'})
+  expect(fs.kindOf(DIRECTORY)).toBeUndefined()
+})
+
+for (const mishap of MISHAPS) {
+  test(`whatever is struck by "${mishap}", the directory is whole or can be restored anew`, async () => {
+    const struck = await strikeEach({
+      mishap,
+      prepare: writeBackup,
+      act: restore,
+      check: async ({fs}) => {
+        const isNode =
+          fs.kindOf(DIRECTORY) === 'directory' && readIdentity(fs, DIRECTORY) !== undefined
+        if (!isNode) await restore(fs)
+        await expectRestored(fs)
+      },
+    })
+
+    expect(struck).toBeGreaterThan(20)
+  })
+}
