@@ -76,7 +76,8 @@ export class SimClient {
   #next(): void {
     const {clientRandom: random, scenario} = this.#world
     const {thinkMeanMs, restartShare} = scenario.clients
-    if (!this.#isOn) return
+    // Without a session there is nothing to do until it is opened.
+    if (!this.#isOn || this.#sessionId === 0) return
     if (random.chance(restartShare)) {
       // Its answers come too late from now on: nobody knows what became of its requests.
       for (const request of this.#requests) request.isDone = true

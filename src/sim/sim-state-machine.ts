@@ -9,6 +9,9 @@ import type {Entry, LogIndex, Term} from '../raft/types.js'
 import type {MemoryStateMachine} from './memory-state-machine.js'
 import type {Process} from './process.js'
 
+/** A record takes about ten turns: without many an event, restoring would outlast elections. */
+const RESTORE_TURNS = 300
+
 /** The key-value state of one process: applying takes time, and checkers see what was applied. */
 export class SimStateMachine implements StateMachine {
   readonly #process: Process
@@ -69,7 +72,7 @@ export class SimStateMachine implements StateMachine {
 
   async restore(meta: SnapshotMeta, content: AsyncIterable<Uint8Array>): Promise<void> {
     const {node} = this.#process
-    await node.world.long(this.#inner.restore(meta, content))
+    await node.world.long(this.#inner.restore(meta, content), RESTORE_TURNS)
     if (!this.#process.isAlive) return new Promise(() => {})
     node.world.checks.installed(node.id, meta, this.checksum())
   }

@@ -47,7 +47,6 @@ export interface SimulationResult {
   readonly actions: readonly Action[]
 }
 
-const TURNS_WHILE_LONG = 4
 /** Without a step for so long, simulated, something is stuck for good. */
 const STANDSTILL_MS = 60_000
 
@@ -187,7 +186,7 @@ class Simulation {
       const event = scheduler.next()
       if (event === undefined) return
       event.run()
-      if (world.turnsWanted > 0 || world.longWork > 0) await this.#settle()
+      if (world.turnsWanted > 0 || world.turnsEach > 0) await this.#settle()
       while (soon.length > 0) {
         for (const task of soon.splice(0)) task()
         if (world.turnsWanted > 0) await this.#settle()
@@ -208,7 +207,7 @@ class Simulation {
   /** Lets promises settle that were waiting for what just happened. */
   async #settle(): Promise<void> {
     const world = this.#world
-    let turns = world.longWork > 0 ? TURNS_WHILE_LONG : 0
+    let turns = world.turnsEach
     while (world.turnsWanted > 0 || turns > 0) {
       if (world.turnsWanted > turns) turns = world.turnsWanted
       world.turnsWanted = 0

@@ -48,8 +48,8 @@ export class World {
   isHealed = false
   /** Turns of the promise queue that what just happened needs to have its effect. */
   turnsWanted = 0
-  /** Work of many turns under way: starting nodes, snapshots. */
-  longWork = 0
+  /** Turns that every event is given besides, because work of many turns is under way. */
+  turnsEach = 0
   /** Processes that had a part in this moment; looked at once its promises have settled. */
   readonly touched: {look(): void}[] = []
   /** Work to be done at the end of this moment. */
@@ -80,13 +80,13 @@ export class World {
     if (turns > this.turnsWanted) this.turnsWanted = turns
   }
 
-  /** Counts work of many turns until it settles, and lets its caller see how. */
-  async long<T>(work: Promise<T>): Promise<T> {
-    this.longWork++
+  /** Gives every event `turns` until this work settles: starting nodes, snapshots, restoring. */
+  async long<T>(work: Promise<T>, turns = 4): Promise<T> {
+    this.turnsEach += turns
     try {
       return await work
     } finally {
-      this.longWork--
+      this.turnsEach -= turns
     }
   }
 

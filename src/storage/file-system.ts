@@ -1,3 +1,5 @@
+import {RaftctlError} from '../errors.js'
+
 /**
  * What storage needs from a file system. The real one is `node-file-system.ts`; the simulation has
  * one that crashes, tears writes and fails on command. Nothing else in storage touches files.
@@ -51,13 +53,29 @@ export interface DirectoryLock {
   release(): Promise<void>
 }
 
-/** The directory and all missing ones above it, each synced into its parent. */
+/**
+ * The directory and all missing ones above it, each synced into its parent; also one that is there
+ * already, for whoever made it may have been killed before it got to that.
+ */
 export async function ensureDirectory(fs: FileSystem, path: string): Promise<void> {
-  if (fs.kindOf(path) === 'directory') return
   const parent = parentOf(path)
-  if (parent !== path) await ensureDirectory(fs, parent)
-  fs.makeDirectory(path)
-  await fs.syncDirectory(parent)
+  if (fs.kindOf(path) !== 'directory') {
+    if (parent !== path) await ensureDirectory(fs, parent)
+    fs.makeDirectory(path)
+    await fs.syncDirectory(parent)
+    return
+  }
+  try {
+    await fs.syncDirectory(parent)
+  } catch (error) {
+    // A parent that we may not read is none in which we made anything.
+    if (!isForbidden(error)) throw error
+  }
+}
+
+function isForbidden(error: unknown): boolean {
+  const errno = error instanceof RaftctlError ? error.details.errno : undefined
+  return errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS'
 }
 
 /** Reads a whole small file. */
