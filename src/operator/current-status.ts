@@ -1,4 +1,4 @@
-import {userInfo} from 'node:os'
+import {hostname, userInfo} from 'node:os'
 import type {ClusterClient} from '../client/cluster-client.js'
 import type {ChangeOrigin, ClusterStatus} from '../client/types.js'
 
@@ -18,9 +18,9 @@ export async function ledStatus(client: ClusterClient): Promise<LedStatus> {
   }
 }
 
-/** Who makes a change, for `member history`. */
+/** Who makes a change and from where (user@host), for `member history`. */
 export function originOf(reason: string): ChangeOrigin {
-  return {actor: userName(), reason}
+  return {actor: `${userName()}@${hostname()}`, reason}
 }
 
 function userName(): string {
