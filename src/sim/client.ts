@@ -5,7 +5,7 @@ import type {NodeId} from '../raft/types.js'
 import {nodeId} from '../raft/types.js'
 import type {Operation} from './checkers/history.js'
 import type {SimNetwork} from './network.js'
-import type {Process} from './process.js'
+import type {RunningProcess} from './parts.js'
 import type {SimNode} from './sim-node.js'
 import type {World} from './world.js'
 
@@ -32,7 +32,7 @@ const utf8 = new TextEncoder()
  */
 export class SimClient {
   readonly #world: World
-  readonly #network: SimNetwork
+  readonly #network: SimNetwork<SimNode>
   #number: number
   readonly #nextNumber: () => number
   readonly #nextValue: () => number
@@ -46,7 +46,7 @@ export class SimClient {
 
   constructor(
     world: World,
-    network: SimNetwork,
+    network: SimNetwork<SimNode>,
     nextNumber: () => number,
     nextValue: () => number,
   ) {
@@ -159,7 +159,7 @@ export class SimClient {
     })
   }
 
-  async #ask(process: Process, {operation, data}: Request): Promise<unknown> {
+  async #ask(process: RunningProcess, {operation, data}: Request): Promise<unknown> {
     const {runtime, stateMachine} = process
     const {counts} = this.#world
     if (runtime === undefined || stateMachine === undefined) throw new Error('not started yet')

@@ -6,16 +6,15 @@ import {openWal} from '../storage/wal/wal.js'
 import {type Disk, Disks} from './checkers/disks.js'
 import {LogMatching} from './checkers/log-matching.js'
 import {Verdict} from './checkers/verdict.js'
-import {CLUSTER_ID, GROUP} from './process.js'
+import {CLUSTER_ID, DATA_DIRECTORY, GROUP, type Machine} from './parts.js'
 import type {Random} from './random.js'
 import {SimFileSystem} from './sim-file-system.js'
-import {DATA_DIRECTORY, type SimNode} from './sim-node.js'
 
 /**
  * Flips one bit on a copy of a node's disk and opens that: the damage must be refused, or reported as a
  * cut tail, or have hit nothing that is read. Answers what is wrong, if anything.
  */
-export async function detectsDamage(node: SimNode, random: Random): Promise<string | undefined> {
+export async function detectsDamage(node: Machine, random: Random): Promise<string | undefined> {
   const {wal, snapshots} = groupPaths(DATA_DIRECTORY, GROUP)
   const before = copyOf(node.fs)
   const contents = await snapshotContents(before, snapshots)

@@ -15,7 +15,7 @@ const EQUAL_TIMEOUTS = 30
  */
 export class Ending {
   readonly #world: World
-  readonly #network: SimNetwork
+  readonly #network: SimNetwork<SimNode>
   readonly #clients: readonly SimClient[]
   readonly #makeClient: () => SimClient
   #probe: SimClient | undefined
@@ -26,7 +26,7 @@ export class Ending {
 
   constructor(
     world: World,
-    network: SimNetwork,
+    network: SimNetwork<SimNode>,
     clients: readonly SimClient[],
     makeClient: () => SimClient,
   ) {

@@ -15,9 +15,9 @@ const DOWN_MIN_MS = 20
 /** Does to a cluster what actions say, as far as there is somebody to do it to. */
 export class Faults {
   readonly #world: World
-  readonly #network: SimNetwork
+  readonly #network: SimNetwork<SimNode>
 
-  constructor(world: World, network: SimNetwork) {
+  constructor(world: World, network: SimNetwork<SimNode>) {
     this.#world = world
     this.#network = network
   }

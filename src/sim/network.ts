@@ -6,9 +6,7 @@ import {RaftctlError} from '../errors.js'
 import type {SnapshotInfo} from '../node/ports.js'
 import type {InstallSnapshot, Message} from '../raft/messages.js'
 import type {NodeId} from '../raft/types.js'
-import type {Process} from './process.js'
-import type {SimNode} from './sim-node.js'
-import type {SnapshotInbox} from './snapshot-inbox.js'
+import type {Carrier, Inbox, Machine, RunningProcess} from './parts.js'
 import type {World} from './world.js'
 
 const ANSWER_PATIENCE_MS = 60
@@ -17,8 +15,8 @@ const ATTEMPTS_MAX = 4
 const CORRUPT_SHARE = 0.003
 const HEALED_DELAY_MS = 1
 
-export class SimNetwork {
-  readonly nodes = new Map<NodeId, SimNode>()
+export class SimNetwork<Node extends Machine = Machine> implements Carrier {
+  readonly nodes = new Map<NodeId, Node>()
   readonly #world: World
   /** Directions in which nothing passes, as `from * 1000 + to`. */
   readonly #cut = new Set<number>()
@@ -54,7 +52,7 @@ export class SimNetwork {
   }
 
   /** The newest snapshot of the sender, going on where the receiver already is. */
-  async sendSnapshot(sender: Process, to: NodeId, message: InstallSnapshot): Promise<void> {
+  async sendSnapshot(sender: RunningProcess, to: NodeId, message: InstallSnapshot): Promise<void> {
     const info = sender.snapshots?.latest()
     if (info === undefined) {
       throw new RaftctlError('RAFTCTL_SNAPSHOT_NOT_FOUND', 'there is no snapshot to send')
@@ -65,14 +63,14 @@ export class SimNetwork {
   }
 
   async #sendFile(
-    sender: Process,
+    sender: RunningProcess,
     to: NodeId,
     message: InstallSnapshot,
     info: SnapshotInfo,
   ): Promise<void> {
     const stream = ++this.#streams
     const {snapshotChunkBytes} = this.#world.scenario.disk
-    const ask = (handle: (inbox: SnapshotInbox) => Promise<number>) => this.#ask(sender, to, handle)
+    const ask = (handle: (inbox: Inbox) => Promise<number>) => this.#ask(sender, to, handle)
     let offset = await ask(inbox => inbox.open(stream, message, info))
     if (offset < info.bytes) {
       for await (const chunk of sender.snapshots!.read(info.id, offset, snapshotChunkBytes)) {
@@ -85,9 +83,9 @@ export class SimNetwork {
 
   /** A question to another node's inbox and its answer; either can be lost, and is asked again. */
   #ask(
-    sender: Process,
+    sender: RunningProcess,
     to: NodeId,
-    handle: (inbox: SnapshotInbox) => Promise<number>,
+    handle: (inbox: Inbox) => Promise<number>,
   ): Promise<number> {
     const world = this.#world
     const from = sender.node.id

@@ -2,24 +2,22 @@ import type {DurableLog, LogBatch, SnapshotStore} from '../node/ports.js'
 import {NodeRuntime} from '../node/runtime.js'
 import {decodeEntry} from '../raft/entry.js'
 import type {Message} from '../raft/messages.js'
-import {groupId, logIndex, term} from '../raft/types.js'
+import {logIndex, term} from '../raft/types.js'
 import {openDataDirectory} from '../storage/data-directory.js'
 import type {FileSystem} from '../storage/file-system.js'
 import {openSnapshotStore} from '../storage/snapshot-store.js'
 import {openWal, type Wal, type WalOptions} from '../storage/wal/wal.js'
 import {MemoryStateMachine} from './memory-state-machine.js'
-import {DATA_DIRECTORY, type SimNode} from './sim-node.js'
+import {CLUSTER_ID, DATA_DIRECTORY, GROUP, type Machine, type RunningProcess} from './parts.js'
 import {SimStateMachine} from './sim-state-machine.js'
 import {SnapshotInbox} from './snapshot-inbox.js'
 import {storeIdOf} from './world.js'
 
-export const GROUP = groupId(1)
-export const CLUSTER_ID = 'simulated'
 const WALL_START_MS = 1_700_000_000_000
 
 /** One process of a node, from its start to whatever ends it; after that nothing of it has effect. */
-export class Process {
-  readonly node: SimNode
+export class Process implements RunningProcess {
+  readonly node: Machine
   isAlive = true
   /** Something was made to fail: the process may stop for it. */
   hadFault = false
@@ -29,7 +27,7 @@ export class Process {
   readonly inbox: SnapshotInbox
   readonly #fs: FileSystem
 
-  constructor(node: SimNode) {
+  constructor(node: Machine) {
     this.node = node
     this.#fs = node.fs.mount()
     this.inbox = new SnapshotInbox(this)

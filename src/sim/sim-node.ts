@@ -10,18 +10,16 @@
  */
 import type {NodeId} from '../raft/types.js'
 import {MemoryDisk} from './memory-state-machine.js'
-import type {SimNetwork} from './network.js'
+import type {Carrier, Machine} from './parts.js'
 import {Process} from './process.js'
 import {Random} from './random.js'
 import {SimFileSystem} from './sim-file-system.js'
 import type {World} from './world.js'
 
-export const DATA_DIRECTORY = '/data'
-
-export class SimNode {
+export class SimNode implements Machine {
   readonly id: NodeId
   readonly world: World
-  readonly network: SimNetwork
+  readonly network: Carrier
   readonly fs: SimFileSystem
   readonly state = new MemoryDisk()
   /** The founding membership's record; undefined for a member that was added later. */
@@ -41,7 +39,7 @@ export class SimNode {
   readonly random: Random
   #deferred: (() => void)[] = []
 
-  constructor(world: World, network: SimNetwork, id: NodeId, firstRecord?: Uint8Array) {
+  constructor(world: World, network: Carrier, id: NodeId, firstRecord?: Uint8Array) {
     this.world = world
     this.network = network
     this.id = id

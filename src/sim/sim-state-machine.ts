@@ -7,17 +7,17 @@ import type {Membership} from '../raft/membership.js'
 import type {SnapshotMeta} from '../raft/messages.js'
 import type {Entry, LogIndex, Term} from '../raft/types.js'
 import type {MemoryStateMachine} from './memory-state-machine.js'
-import type {Process} from './process.js'
+import type {ReadableState, RunningProcess} from './parts.js'
 
 /** A record takes about ten turns: without many an event, restoring would outlast elections. */
 const RESTORE_TURNS = 300
 
 /** The key-value state of one process: applying takes time, and checkers see what was applied. */
-export class SimStateMachine implements StateMachine {
-  readonly #process: Process
+export class SimStateMachine implements StateMachine, ReadableState {
+  readonly #process: RunningProcess
   readonly #inner: MemoryStateMachine
 
-  constructor(process: Process, inner: MemoryStateMachine) {
+  constructor(process: RunningProcess, inner: MemoryStateMachine) {
     this.#process = process
     this.#inner = inner
   }

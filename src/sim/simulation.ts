@@ -58,7 +58,7 @@ class Simulation {
   readonly #options: SimulationOptions
   readonly #scenario: Scenario
   readonly #world: World
-  readonly #network: SimNetwork
+  readonly #network: SimNetwork<SimNode>
   readonly #faults: Faults
   readonly #clients: SimClient[] = []
   readonly #performed: Action[] = []
@@ -70,7 +70,7 @@ class Simulation {
     this.#options = options
     this.#scenario = options.scenario ?? drawScenario(options.seed)
     this.#world = new World(this.#scenario)
-    this.#network = new SimNetwork(this.#world)
+    this.#network = new SimNetwork<SimNode>(this.#world)
     this.#faults = new Faults(this.#world, this.#network)
   }
 

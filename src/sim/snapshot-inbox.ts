@@ -1,7 +1,7 @@
 import {RaftctlError} from '../errors.js'
 import type {SnapshotInfo, SnapshotReceiver} from '../node/ports.js'
 import type {InstallSnapshot} from '../raft/messages.js'
-import type {Process} from './process.js'
+import type {Inbox, RunningProcess} from './parts.js'
 
 interface Stream {
   readonly number: number
@@ -19,12 +19,12 @@ const STREAMS_KEPT = 8
  * Snapshot files that peers send to one process, with the store's own receiver. Pieces of streams that
  * were ended long ago still arrive, and are given to the receivers that they were meant for.
  */
-export class SnapshotInbox {
-  readonly #process: Process
+export class SnapshotInbox implements Inbox {
+  readonly #process: RunningProcess
   readonly #streams = new Map<number, Stream>()
   #current: Stream | undefined
 
-  constructor(process: Process) {
+  constructor(process: RunningProcess) {
     this.#process = process
   }
 
