@@ -3,6 +3,12 @@ import {mustSync} from '../raft/ready.js'
 import type {Entry, HardState} from '../raft/types.js'
 import type {Clock, DurableLog, LogBatch} from './ports.js'
 
+interface Watcher {
+  readonly readyNumber: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
 /**
  * Makes Readys durable, in order. While one sync is under way the following Readys gather, and all of
  * them share the next one (group commit).
@@ -14,8 +20,9 @@ export class LogWriter {
   readonly #failed: (error: unknown) => void
   #waiting: Ready[] = []
   #writing = false
+  #over = false
   #idle: (() => void)[] = []
-  #watchers: {readonly readyNumber: number; readonly resolve: () => void}[] = []
+  #watchers: Watcher[] = []
 
   /**
    * `persisted` is told of Readys that are durable, oldest first, and how long their write and sync
@@ -34,6 +41,7 @@ export class LogWriter {
   }
 
   submit(ready: Ready): void {
+    if (this.#over) return
     if (!this.#writing && !mustSync(ready)) {
       this.#done([ready], undefined)
       return
@@ -42,9 +50,21 @@ export class LogWriter {
     if (!this.#writing) void this.#run()
   }
 
-  /** Resolves once this Ready, not submitted yet, is durable; never when a write fails before. */
+  /** Resolves once this Ready, not submitted yet, is durable; rejects when it never will be. */
   durable(readyNumber: number): Promise<void> {
-    return new Promise(resolve => this.#watchers.push({readyNumber, resolve}))
+    const durable = new Promise<void>((resolve, reject) => {
+      this.#watchers.push({readyNumber, resolve, reject})
+    })
+    // Whoever asked may have stopped by then.
+    durable.catch(() => undefined)
+    return durable
+  }
+
+  /** Begins no write any more, and reports none: not even the one under way. */
+  abandon(): void {
+    this.#over = true
+    this.#waiting = []
+    for (const {reject} of this.#watchers.splice(0)) reject(new Error('the log is written no more'))
   }
 
   /** Resolves once nothing is waiting or being written. */
@@ -63,10 +83,10 @@ export class LogWriter {
           await this.#log.append(merge(group))
           syncMs = this.#clock.nowMs() - startMs
         }
-        this.#done(group, syncMs)
+        if (!this.#over) this.#done(group, syncMs)
       }
     } catch (error) {
-      this.#waiting = []
+      this.abandon()
       this.#failed(error)
     }
     this.#writing = false

@@ -1,6 +1,6 @@
 import {RaftctlError} from '../errors.js'
-import type {Entry, LogIndex, Term} from '../raft/types.js'
-import {logIndex} from '../raft/types.js'
+import type {Entry, LogIndex, LogPosition, Term} from '../raft/types.js'
+import {term as termOf} from '../raft/types.js'
 import type {Applied} from './api.js'
 import type {ApplyResult} from './ports.js'
 
@@ -12,6 +12,7 @@ interface Waiting<T> {
 /** Callers whose entry is in the log and not applied yet. */
 export class PendingProposals {
   #byIndex = new Map<LogIndex, Waiting<Applied> & {readonly term: Term}>()
+  #appliedTerm = termOf(0)
 
   get size(): number {
     return this.#byIndex.size
@@ -25,7 +26,6 @@ export class PendingProposals {
   }
 
   applied(entries: readonly Entry[], results: readonly ApplyResult[]): void {
-    if (this.#byIndex.size === 0) return
     for (let i = 0; i < entries.length; i++) {
       const {index, term} = entries[i]!
       const waiting = this.#byIndex.get(index)
@@ -34,21 +34,34 @@ export class PendingProposals {
       if (waiting.term === term) waiting.resolve({index, term, result: results[i]})
       else waiting.reject(overwritten(index))
     }
+    this.#dropBefore(entries.at(-1)!.term)
   }
 
-  /** A snapshot replaced the log up to `index`: what became of entries in it can't be told. */
-  skipped(index: LogIndex): void {
+  /** A snapshot replaced the log up to its position: what became of entries in it can't be told. */
+  skipped({index, term}: LogPosition): void {
     this.#rejectUpTo(index, 'a snapshot from the leader covers the write')
+    this.#dropBefore(term)
   }
 
   stopped(): void {
-    this.#rejectUpTo(
-      logIndex(Number.MAX_SAFE_INTEGER),
-      'the node stopped before the write was applied',
-    )
+    this.#rejectUpTo(Number.MAX_SAFE_INTEGER, 'the node stopped before the write was applied')
   }
 
-  #rejectUpTo(last: LogIndex, why: string): void {
+  /**
+   * Terms never go down along a log, and every later leader holds what is applied: behind an applied
+   * entry of a newer term nothing of an older one will ever be committed.
+   */
+  #dropBefore(term: Term): void {
+    if (term === this.#appliedTerm) return
+    this.#appliedTerm = term
+    for (const [index, waiting] of this.#byIndex) {
+      if (waiting.term >= term) continue
+      this.#byIndex.delete(index)
+      waiting.reject(overwritten(index))
+    }
+  }
+
+  #rejectUpTo(last: number, why: string): void {
     for (const [index, waiting] of this.#byIndex) {
       if (index > last) continue
       this.#byIndex.delete(index)
@@ -57,10 +70,14 @@ export class PendingProposals {
   }
 }
 
+interface WaitingRead extends Waiting<LogIndex> {
+  readonly deadlineMs: number
+}
+
 /** Callers that wait for a read barrier: first for its index, then until that is applied. */
 export class PendingReads {
-  #byToken = new Map<number, Waiting<LogIndex> & {readonly deadlineMs: number}>()
-  #byIndex: (Waiting<LogIndex> & {readonly index: LogIndex})[] = []
+  #byToken = new Map<number, WaitingRead>()
+  #byIndex: (WaitingRead & {readonly index: LogIndex})[] = []
 
   add(token: number, deadlineMs: number): Promise<LogIndex> {
     return new Promise((resolve, reject) => this.#byToken.set(token, {deadlineMs, resolve, reject}))
@@ -88,9 +105,13 @@ export class PendingReads {
     waiting?.reject(noLeaderForRead())
   }
 
-  /** Messages can be lost: a barrier that nobody confirmed in time is refused. */
+  /** Messages can be lost, and applying can stall: a barrier that takes too long is refused. */
   expire(nowMs: number): void {
     for (const [token, {deadlineMs}] of this.#byToken) if (nowMs >= deadlineMs) this.refused(token)
+    if (this.#byIndex.length === 0) return
+    const late = this.#byIndex.filter(({deadlineMs}) => nowMs >= deadlineMs)
+    this.#byIndex = this.#byIndex.filter(({deadlineMs}) => nowMs < deadlineMs)
+    for (const {reject} of late) reject(noLeaderForRead())
   }
 
   stopped(): void {
@@ -116,7 +137,11 @@ function overwritten(index: LogIndex): RaftctlError {
 }
 
 function noLeaderForRead(): RaftctlError {
-  return new RaftctlError('RAFTCTL_NO_LEADER', 'no leader confirmed the read in time', {
-    hint: 'Try again, or read with --stale what this node has.',
-  })
+  return new RaftctlError(
+    'RAFTCTL_NO_LEADER',
+    'no leader confirmed the read in time, or this node is behind',
+    {
+      hint: 'Try again, or read with --stale what this node has.',
+    },
+  )
 }

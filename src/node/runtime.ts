@@ -330,7 +330,7 @@ export class NodeRuntime implements NodeRuntimeApi {
   #restored(meta: SnapshotMeta): void {
     this.#counts.snapshotsInstalled++
     this.#guard(() => this.#raft.advanceApplied(meta.index))
-    this.#proposals.skipped(meta.index)
+    this.#proposals.skipped(meta)
     this.#reads.applied(meta.index)
     this.#parts.events.note('snapshot-installed', {index: meta.index, term: meta.term})
     this.#schedule()
