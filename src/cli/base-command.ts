@@ -20,6 +20,7 @@ import {startProgress} from './progress.js'
 import type {Question} from './prompts.js'
 import type {RecordView} from './records.js'
 import {writeRecords} from './records.js'
+import {securityFrom} from './security-flags.js'
 import {StandardOutput} from './standard-output.js'
 import type {Target} from './target.js'
 import {resolveTarget} from './target.js'
@@ -96,6 +97,7 @@ export abstract class BaseCommand extends Command {
       endpointFlags: this.globals?.endpoint ?? [],
       // oclif fills the flag from its variable; only what was typed outranks RAFTCTL_ENDPOINTS.
       contextFlag: this.typedContext() ? this.globals?.context : undefined,
+      security: securityFrom(this.globals ?? {}),
       env: this.env,
     })
     return this.targeted
@@ -305,6 +307,7 @@ export abstract class BaseCommand extends Command {
     return new ClusterClient({
       endpoints: target.endpoints,
       clusterId: target.clusterId,
+      security: target.security,
       // A command without a limit still wants each of its calls to end.
       timeoutMs: this.timeoutMs ?? TIMEOUT_MS_DEFAULT,
       signal: this.signal,

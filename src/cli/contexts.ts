@@ -4,6 +4,7 @@
  */
 import {rm} from 'node:fs/promises'
 import {join} from 'node:path'
+import type {SecurityFiles} from '../client/types.js'
 import {readJsonFile, replaceFile, withFileLock} from '../cluster/files.js'
 import type {Environment} from '../cluster/paths.js'
 import {configHome} from '../cluster/paths.js'
@@ -22,6 +23,8 @@ export type Context =
       readonly name: string
       readonly endpoints: readonly string[]
       readonly clusterId: string | undefined
+      /** Absolute paths: the context names files, it holds no secret. */
+      readonly security?: SecurityFiles | undefined
     }
 
 export interface Contexts {

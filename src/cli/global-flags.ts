@@ -18,6 +18,30 @@ export const globalFlags = {
     multiple: true,
     multipleNonGreedy: true,
   }),
+  'token-file': Flags.string({
+    summary: 'File with the token to show.',
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    env: 'RAFTCTL_TOKEN_FILE',
+  }),
+  'tls-ca': Flags.string({
+    summary: 'Speak TLS, and trust what this authority signed.',
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    env: 'RAFTCTL_TLS_CA',
+  }),
+  'tls-cert': Flags.string({
+    summary: 'Certificate to show.',
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    env: 'RAFTCTL_TLS_CERT',
+  }),
+  'tls-key': Flags.string({
+    summary: 'Key of that certificate.',
+    helpGroup: 'GLOBAL',
+    helpValue: 'FILE',
+    env: 'RAFTCTL_TLS_KEY',
+  }),
   timeout: Flags.string({
     summary: 'How long to try: 500ms, 10s, 5m.',
     helpGroup: 'GLOBAL',
@@ -40,6 +64,10 @@ export const globalFlags = {
 export interface GlobalFlags {
   readonly context?: string
   readonly endpoint?: readonly string[]
+  readonly 'token-file'?: string
+  readonly 'tls-ca'?: string
+  readonly 'tls-cert'?: string
+  readonly 'tls-key'?: string
   readonly timeout?: string
   readonly output?: Format
   readonly json: boolean

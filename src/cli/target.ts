@@ -1,8 +1,10 @@
 /** Which cluster a command talks to: flag over environment over context over default. */
+import type {SecurityFiles} from '../client/types.js'
 import {RaftctlError} from '../errors.js'
 import type {Context} from './contexts.js'
 import {readContexts} from './contexts.js'
 import {checkEndpoint, splitEndpoints} from './endpoint.js'
+import {outranked} from './security-flags.js'
 
 export interface Target {
   /** undefined when endpoints were given by themselves. */
@@ -10,6 +12,7 @@ export interface Target {
   readonly endpoints: readonly string[]
   /** The id that the context pins; another cluster is refused. */
   readonly clusterId: string | undefined
+  readonly security: SecurityFiles
   /** The local cluster behind the context. */
   readonly localCluster: {readonly name: string; readonly directory: string} | undefined
 }
@@ -17,6 +20,8 @@ export interface Target {
 export interface TargetWish {
   readonly endpointFlags: readonly string[]
   readonly contextFlag: string | undefined
+  /** From flags and environment; default nothing. */
+  readonly security?: SecurityFiles
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
@@ -26,24 +31,27 @@ export interface TargetWish {
  */
 export async function resolveTarget(wish: TargetWish): Promise<Target> {
   if (wish.endpointFlags.length > 0)
-    return bare(wish.endpointFlags.map(text => checkEndpoint(text)))
-  if (wish.contextFlag !== undefined) return fromContext(wish.contextFlag, wish.env)
+    return bare(
+      wish.endpointFlags.map(text => checkEndpoint(text)),
+      wish,
+    )
+  if (wish.contextFlag !== undefined) return fromContext(wish.contextFlag, wish)
 
   const listed = splitEndpoints(wish.env.RAFTCTL_ENDPOINTS ?? '')
-  if (listed.length > 0) return bare(listed)
+  if (listed.length > 0) return bare(listed, wish)
 
   const named = wish.env.RAFTCTL_CONTEXT
-  if (named !== undefined && named !== '') return fromContext(named, wish.env)
+  if (named !== undefined && named !== '') return fromContext(named, wish)
 
   const {current} = await readContexts(wish.env)
-  if (current !== undefined) return fromContext(current, wish.env)
+  if (current !== undefined) return fromContext(current, wish)
   throw new RaftctlError('RAFTCTL_CONTEXT_NOT_FOUND', 'there is no cluster to talk to yet', {
     hint: 'Start one here with "raftctl init", or name one with --endpoint HOST:PORT.',
   })
 }
 
-async function fromContext(name: string, env: TargetWish['env']): Promise<Target> {
-  const {contexts} = await readContexts(env)
+async function fromContext(name: string, wish: TargetWish): Promise<Target> {
+  const {contexts} = await readContexts(wish.env)
   const context = contexts.find(candidate => candidate.name === name)
   if (!context) {
     const known = contexts.map(candidate => candidate.name)
@@ -58,6 +66,7 @@ async function fromContext(name: string, env: TargetWish['env']): Promise<Target
     context: context.name,
     endpoints: await endpointsOf(context),
     clusterId: context.clusterId,
+    security: outranked(await securityOf(context), wish.security ?? {}),
     localCluster:
       context.kind === 'local' ? {name: context.cluster, directory: context.directory} : undefined,
   }
@@ -71,6 +80,12 @@ async function endpointsOf(context: Context): Promise<readonly string[]> {
   return cluster.nodes.map(node => node.address)
 }
 
-function bare(endpoints: readonly string[]): Target {
-  return {context: undefined, endpoints, clusterId: undefined, localCluster: undefined}
+async function securityOf(context: Context): Promise<SecurityFiles> {
+  if (context.kind === 'remote') return context.security ?? {}
+  const {clientSecurity} = await import('../cluster/secrets.js')
+  return clientSecurity(context.directory)
+}
+
+function bare(endpoints: readonly string[], {security = {}}: TargetWish): Target {
+  return {context: undefined, endpoints, clusterId: undefined, security, localCluster: undefined}
 }

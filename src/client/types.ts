@@ -6,6 +6,8 @@
 import type {SecurityFiles} from '../rpc/security.js'
 import type {CallerAbort} from './deadline.js'
 
+export type {SecurityFiles}
+
 export interface ClientOptions extends CallerAbort {
   /** host:port of at least one node; one is enough. */
   readonly endpoints: readonly string[]

@@ -20,6 +20,7 @@ import {
   recordPath,
   writeCluster,
 } from './registry.js'
+import {SECRET_FILES} from './secrets.js'
 
 export interface Destroyed {
   readonly name: string
@@ -62,6 +63,7 @@ async function empty(seen: LocalCluster): Promise<number> {
     )
     await rm(nodesPath(directory), {recursive: true, force: true})
     await rm(logsPath(directory), {recursive: true, force: true})
+    for (const name of SECRET_FILES) await rm(join(directory, name), {force: true})
     // Last: until here the record tells a second attempt what to do.
     await rm(recordPath(directory), {force: true})
     return ended.filter(Boolean).length
@@ -81,8 +83,8 @@ async function refuseWhileMade(cluster: LocalCluster): Promise<void> {
 async function removeDirectory(directory: string, wasCluster: boolean): Promise<string[]> {
   if (wasCluster) {
     for (const name of await entries(directory)) {
-      // Temporary files and locks of the record, left by processes that died.
-      if (/^cluster\.json\..*(?:partial|lock|takeover)$/.test(name)) {
+      // Temporary files and locks, left by processes that died.
+      if (/^(?:cluster\.json|token|peer-token|tokens)\..*(?:partial|lock|takeover)$/.test(name)) {
         await rm(join(directory, name), {force: true})
       }
     }

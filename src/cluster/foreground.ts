@@ -5,6 +5,7 @@ import {withProcess} from './nodes.js'
 import {ownProcess} from './processes.js'
 import type {LocalCluster} from './registry.js'
 import {nodeDataPath, updateCluster, writeCluster} from './registry.js'
+import {ensureSecrets, type NodeSecrets, nodeSecrets} from './secrets.js'
 
 /** One node within this process; what src/daemon.ts offers. */
 export interface EmbeddedNode {
@@ -17,6 +18,7 @@ export type StartEmbedded = (node: {
   readonly name: string
   readonly dataDir: string
   readonly listen: string
+  readonly security: NodeSecrets
 }) => Promise<EmbeddedNode>
 
 export interface ForegroundCluster extends LocalInitialised {
@@ -38,11 +40,13 @@ export async function runForeground(
   }
   const start = async (planned: LocalCluster): Promise<LocalCluster> => {
     await stopAll()
+    await ensureSecrets(planned.directory)
+    const security = nodeSecrets(planned.directory)
     const own = await ownProcess()
     let cluster = planned
     for (const node of planned.nodes) {
       const dataDir = nodeDataPath(planned.directory, node.name)
-      running.push(await startEmbedded({name: node.name, dataDir, listen: node.address}))
+      running.push(await startEmbedded({name: node.name, dataDir, listen: node.address, security}))
       cluster = withProcess(cluster, node.name, own)
     }
     await writeCluster(cluster)

@@ -10,6 +10,7 @@ import type {Environment} from './paths.js'
 import type {LocalCluster, LocalNode} from './registry.js'
 import {findLocalCluster, readLocalClusters, updateCluster} from './registry.js'
 import {reserve} from './reserve.js'
+import {clientSecurity} from './secrets.js'
 
 const PORT_ATTEMPTS = 3
 const POLL_MS = 50
@@ -251,6 +252,7 @@ async function clientOf(cluster: LocalCluster, wait: Waiting) {
   return new ClusterClient({
     endpoints: cluster.nodes.map(node => node.address),
     clusterId: wait.clusterId,
+    security: clientSecurity(cluster.directory),
     timeoutMs: Math.min(CALL_MS, wait.timeoutMs),
     signal: wait.signal,
   })

@@ -16,6 +16,7 @@ import {codeOf} from './files.js'
 import {packageRoot} from './paths.js'
 import type {ProcessIdentity} from './processes.js'
 import {processIdentity, signalProcess} from './processes.js'
+import type {NodeSecrets} from './secrets.js'
 
 export const GO = 'go\n'
 const READY_MS = 20_000
@@ -30,6 +31,7 @@ export interface NodeStart {
   readonly logPath: string
   /** host:port to listen on. */
   readonly listen: string
+  readonly secrets: NodeSecrets
   readonly signal?: AbortSignal | undefined
   /** Called with the process before it may do anything; it goes on when this resolves. */
   readonly record: (process: ProcessIdentity) => Promise<void>
@@ -74,6 +76,8 @@ function spawnNode(start: NodeStart) {
         join(packageRoot(), 'bin', 'run.js'),
         ...['node', 'run', '--await-go', '--listen', start.listen],
         ...['--data-dir', start.dataPath, '--name', start.name],
+        ...['--token-file', start.secrets.tokenFile],
+        ...['--peer-token-file', start.secrets.peerTokenFile],
       ],
       {detached: true, stdio: ['pipe', log, log], cwd: '/', env: nodeEnvironment(process.env)},
     )

@@ -7,6 +7,7 @@ import type {ProcessIdentity} from './processes.js'
 import {isAlive, signalProcess, waitForExit} from './processes.js'
 import type {LocalCluster, LocalNode} from './registry.js'
 import {nodeDataPath, nodeIdOf, nodeLogPath, updateCluster, writeCluster} from './registry.js'
+import {ensureSecrets, nodeSecrets} from './secrets.js'
 
 /** A clean stop hands leadership over and seals the log. */
 const STOP_MS = 15_000
@@ -169,6 +170,7 @@ export async function startProcesses(
   nodes: readonly LocalNode[],
   options: {readonly signal?: AbortSignal | undefined} = {},
 ): Promise<LocalCluster> {
+  await ensureSecrets(cluster.directory)
   let now = cluster
   let writing: Promise<void> = Promise.resolve()
   const record = (name: string, process: ProcessIdentity) => {
@@ -183,6 +185,7 @@ export async function startProcesses(
         dataPath: nodeDataPath(cluster.directory, node.name),
         logPath: nodeLogPath(cluster.directory, node.name),
         listen: node.address,
+        secrets: nodeSecrets(cluster.directory),
         signal: options.signal,
         record: process => record(node.name, process),
       }),

@@ -3,6 +3,7 @@
  *
  *     <data home>/clusters/NAME/          the directory, or a link to the one given by --data-dir
  *       cluster.json                      this record; the directory never exists without it
+ *       token, peer-token, tokens         see secrets.ts
  *       nodes/node-1/ …                   one data directory a node
  *       logs/node-1.log …                 what its processes wrote
  *

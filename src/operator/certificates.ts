@@ -9,10 +9,7 @@ import {isIP} from 'node:net'
 import {join} from 'node:path'
 import * as x509 from '@peculiar/x509'
 import {RaftctlError} from '../errors.js'
-
-export type ClientRole = 'admin' | 'write' | 'read' | 'monitor'
-
-export const CLIENT_ROLES: readonly ClientRole[] = ['admin', 'write', 'read', 'monitor']
+import type {ClientRole} from './client-roles.js'
 
 export interface CertificateWish {
   /** Where the files are put, and where the authority's are. */

@@ -139,6 +139,7 @@ test('a port that is taken and a directory that is none are told by the node', a
     const args = [
       'node',
       'run',
+      '--insecure',
       '--listen',
       `127.0.0.1:${port}`,
       '--data-dir',
@@ -156,6 +157,7 @@ test('a port that is taken and a directory that is none are told by the node', a
   const args = [
     'node',
     'run',
+    '--insecure',
     '--listen',
     '127.0.0.1:0',
     '--data-dir',
@@ -171,7 +173,16 @@ test('a node that nobody says "go" to leaves without touching its data', async (
   const dataDir = join(shell.home, 'never')
 
   const ended = await shell.run([
-    ...['node', 'run', '--await-go', '--listen', '127.0.0.1:0', '--data-dir', dataDir],
+    ...[
+      'node',
+      'run',
+      '--await-go',
+      '--insecure',
+      '--listen',
+      '127.0.0.1:0',
+      '--data-dir',
+      dataDir,
+    ],
   ])
 
   expect(ended.status).toBe(130)
