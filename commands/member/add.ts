@@ -1,49 +1,63 @@
 import {Args, Flags} from '../../src/cli/base-command.js'
-import {LocalCommand} from '../../src/cli/local-command.js'
+import {ChangeCommand, changeFlags} from '../../src/cli/change-command.js'
+import {checkEndpoint} from '../../src/cli/endpoint.js'
 import {newLocalNode} from '../../src/cli/new-local-node.js'
-import {catchUpText, memberChangeView} from '../../src/cli/views/member-view.js'
-import {addMember} from '../../src/operator/add-member.js'
+import {memberChangeView} from '../../src/cli/views/member-view.js'
+import {prepareAddition} from '../../src/operator/add-plan.js'
 
-export default class MemberAdd extends LocalCommand {
+export default class MemberAdd extends ChangeCommand {
   static override summary = 'Add a member the safe way: learner first, voter once caught up.'
   static override description =
     'Checks that the node answers and is free, writes it into the membership as a learner, joins ' +
     'it, waits until it has caught up, and promotes it. Run again after an interruption, it goes ' +
-    'on where it stopped. In a local cluster, without an ADDRESS, it starts the new node itself.'
+    'on where it stopped. In a local cluster, without an ADDRESS, it starts the new node itself. ' +
+    'With --no-wait the leader promotes it by itself later; "member promote --cancel" withdraws that.'
   static override examples = [
     '<%= config.bin %> member add 10.0.0.14:7400',
     '<%= config.bin %> member add --learner',
-    '<%= config.bin %> member add 10.0.0.14:7400 --name d --reason "replaces c"',
+    '<%= config.bin %> member add 10.0.0.14:7400 --no-wait',
+    '<%= config.bin %> member add 10.0.0.14:7400 --name d --reason "a fourth site"',
   ]
   static override args = {
     address: Args.string({description: 'HOST:PORT of a node that belongs to no cluster yet'}),
   }
   static override flags = {
-    learner: Flags.boolean({summary: 'Leave it a learner: it copies, and does not vote.'}),
+    ...changeFlags,
+    learner: Flags.boolean({
+      summary: 'Leave it a learner: it copies, and does not vote.',
+      exclusive: ['observer', 'no-wait'],
+    }),
+    observer: Flags.boolean({
+      summary: 'Make it an observer: it copies what is committed, and never votes.',
+      exclusive: ['no-wait'],
+    }),
+    'no-wait': Flags.boolean({summary: 'Let the leader promote it once it has caught up.'}),
     name: Flags.string({summary: 'What to call it; never all digits.', helpValue: 'NAME'}),
-    reason: Flags.string({summary: 'Why, for the history.', helpValue: 'TEXT'}),
   }
   static override timeoutMsDefault = undefined
 
   async run() {
     const {args, flags} = await this.parse(MemberAdd)
     const client = await this.connect()
-    const address = args.address ?? (await newLocalNode(await this.meantCluster(undefined), client))
-    const progress = await this.progress(`looking at ${address}`)
-    const change = await addMember(client, address, {
-      role: flags.learner ? 'learner' : 'voter',
+    const given = args.address === undefined ? undefined : checkEndpoint(args.address)
+    const role = flags.observer ? 'observer' : flags.learner ? 'learner' : 'voter'
+    const prepared = await prepareAddition(client, {
+      given,
+      address: async () => newLocalNode(await this.meantCluster(undefined), client),
+      role,
       name: flags.name,
-      reason: flags.reason,
-      waitMs: this.timeoutMs,
-      onSend: () => {
-        this.changeSent('Run the same command again to go on, or see "raftctl member list".')
-      },
-      onStep: (step, id) => progress.update(`member ${id} ${step}`),
-      onProgress: catchUp => progress.update(catchUpText(catchUp)),
+      noWait: flags['no-wait'],
     })
-    progress.done()
-    return this.print({kind: 'MemberChange', ...change}, () =>
-      memberChangeView(change, `added as a ${change.role}`, `is a ${change.role} already`),
-    )
+    return this.carryOut(prepared, {
+      flags,
+      waiting: 'adding a member',
+      kind: 'MemberChange',
+      view: change =>
+        memberChangeView(
+          change,
+          `added as a ${change.role}${flags['no-wait'] && change.role === 'learner' ? ', to be promoted by the leader' : ''}`,
+          `is a ${change.role} already`,
+        ),
+    })
   }
 }

@@ -1,39 +1,45 @@
-import {Args, BaseCommand, Flags} from '../../src/cli/base-command.js'
-import {catchUpText, memberChangeView} from '../../src/cli/views/member-view.js'
-import {promoteMember} from '../../src/operator/promote-member.js'
+import {Args, Flags} from '../../src/cli/base-command.js'
+import {ChangeCommand, changeFlags} from '../../src/cli/change-command.js'
+import {memberChangeView} from '../../src/cli/views/member-view.js'
+import {preparePromotion, prepareWithdrawal} from '../../src/operator/promote-plan.js'
 
-export default class MemberPromote extends BaseCommand {
+export default class MemberPromote extends ChangeCommand {
   static override summary = 'Make a learner a voter.'
   static override description =
     'Refused while the learner is behind; with --wait it waits until the learner has caught up. ' +
-    'Exits 0 only when the leader and a majority have the change.'
+    'Exits 0 only when the leader and a majority have the change. --cancel withdraws what ' +
+    '"member add --no-wait" asked of the leader: the learner stays one.'
   static override examples = [
     '<%= config.bin %> member promote 4',
     '<%= config.bin %> member promote 4 --wait --timeout 5m',
+    '<%= config.bin %> member promote 4 --cancel',
   ]
   static override args = {
     member: Args.string({required: true, description: 'id, name or address'}),
   }
   static override flags = {
-    wait: Flags.boolean({summary: 'Wait until it has caught up.'}),
-    reason: Flags.string({summary: 'Why, for the history.', helpValue: 'TEXT'}),
+    ...changeFlags,
+    wait: Flags.boolean({summary: 'Wait until it has caught up.', exclusive: ['cancel']}),
+    cancel: Flags.boolean({summary: 'Withdraw the intent to promote it.'}),
   }
   static override timeoutMsDefault = undefined
 
   async run() {
     const {args, flags} = await this.parse(MemberPromote)
     const client = await this.connect()
-    const progress = await this.progress(`promoting ${args.member}`)
-    const change = await promoteMember(client, args.member, {
-      wait: flags.wait,
-      waitMs: this.timeoutMs,
-      reason: flags.reason,
-      onSend: () => this.changeSent('See "raftctl member list".'),
-      onProgress: catchUp => progress.update(catchUpText(catchUp)),
+    const kind = 'MemberChange'
+    if (flags.cancel) {
+      const prepared = await prepareWithdrawal(client, args.member)
+      const view = (change: Parameters<typeof memberChangeView>[0]) =>
+        memberChangeView(change, 'stays a learner', 'was not to be promoted')
+      return this.carryOut(prepared, {flags, kind, view, waiting: `keeping ${args.member}`})
+    }
+    const prepared = await preparePromotion(client, args.member, {wait: flags.wait})
+    return this.carryOut(prepared, {
+      flags,
+      kind,
+      waiting: `promoting ${args.member}`,
+      view: change => memberChangeView(change, 'is a voter now', 'is a voter already'),
     })
-    progress.done()
-    return this.print({kind: 'MemberChange', ...change}, () =>
-      memberChangeView(change, 'is a voter now', 'is a voter already'),
-    )
   }
 }

@@ -9,9 +9,11 @@ import type {ClusterClient} from '../client/cluster-client.js'
 import {deadlineAfter, pause, spell} from '../client/deadline.js'
 import type {MemberStatus, NodeStatus} from '../client/types.js'
 import {RaftctlError} from '../errors.js'
+import type {CatchUp} from './catch-up.js'
 import {type LedStatus, ledStatus, originOf} from './current-status.js'
 import {changedTo, figuresOf, type MemberChange, unchanged, votersOf} from './member-change.js'
-import {type CatchUp, promoteMember} from './promote-member.js'
+import {membershipMoved} from './prepared-change.js'
+import {promoteMember} from './promote-member.js'
 import {spellMember} from './resolve-member.js'
 import {verifyMembership} from './verify-membership.js'
 
@@ -30,6 +32,12 @@ export interface AddOptions {
   readonly onSend?: (() => void) | undefined
   readonly onProgress?: ((catchUp: CatchUp) => void) | undefined
   readonly reason?: string | undefined
+  /** Of the membership that it is added to; undefined for any. RAFTCTL_COMPARE_FAILED. */
+  readonly expectedIndex?: number | undefined
+  /** A learner that the leader is to promote by itself once it has caught up. */
+  readonly promoteWhenReady?: boolean | undefined
+  /** The member that it is to stand in for, whose address and name it may have. */
+  readonly replaces?: number | undefined
 }
 
 /**
@@ -44,7 +52,7 @@ export async function addMember(
 ): Promise<MemberChange> {
   const node = await client.nodeStatus(address)
   const start = await ledStatus(client)
-  checkNode(start, node, address)
+  checkNode(start, node, address, options.replaces)
 
   const before = memberOf(start, node)
   const complete = before !== undefined && node.clusterId !== ''
@@ -74,7 +82,12 @@ function memberOf(status: LedStatus, {storeId}: NodeStatus): MemberStatus | unde
   return status.members.find(member => member.storeId === storeId)
 }
 
-function checkNode(status: LedStatus, node: NodeStatus, address: string): void {
+function checkNode(
+  status: LedStatus,
+  node: NodeStatus,
+  address: string,
+  replaces: number | undefined,
+): void {
   const {clusterId, storeId, raftRole} = node
   if (clusterId !== '' && clusterId !== status.clusterId) {
     throw new RaftctlError(
@@ -92,14 +105,15 @@ function checkNode(status: LedStatus, node: NodeStatus, address: string): void {
     )
   }
   const holder = status.members.find(
-    member => member.address === node.address || member.address === address,
+    member =>
+      member.id !== replaces && (member.address === node.address || member.address === address),
   )
   if (holder !== undefined) {
     throw new RaftctlError(
       'RAFTCTL_REFUSED',
       `${spellMember(holder)} has the address ${holder.address}, on another data directory`,
       {
-        hint: `Remove it first with "raftctl member remove ${holder.id}", or use another address.`,
+        hint: `Put this node in its place with "raftctl member replace ${holder.id} ${address}", or use another address.`,
         details: {rule: 'address', memberId: holder.id},
       },
     )
@@ -110,13 +124,17 @@ function checkNode(status: LedStatus, node: NodeStatus, address: string): void {
 async function admit(
   client: ClusterClient,
   node: NodeStatus,
-  {name = node.name, role, reason = '', onSend}: AddOptions,
+  options: AddOptions,
 ): Promise<number> {
+  const {name = node.name, role, reason = '', onSend, replaces, expectedIndex} = options
   for (let attempt = 1; ; attempt++) {
     const status = await ledStatus(client)
     const known = memberOf(status, node)
     if (known !== undefined) return known.id
-    checkName(status, name)
+    if (expectedIndex !== undefined && status.membershipIndex !== expectedIndex) {
+      throw membershipMoved(status.membershipIndex, expectedIndex)
+    }
+    checkName(status, name, replaces)
     onSend?.()
     try {
       const {memberId, after} = await client.changeMembership(
@@ -126,7 +144,8 @@ async function admit(
           name,
           storeId: node.storeId,
           role: role === 'observer' ? 'observer' : 'learner',
-          promoteWhenReady: false,
+          promoteWhenReady: options.promoteWhenReady ?? false,
+          replaces,
         },
         {expectedIndex: status.membershipIndex, origin: originOf(reason)},
       )
@@ -147,14 +166,19 @@ const LOOK_AGAIN: ReadonlySet<string> = new Set([
   'RAFTCTL_OUTCOME_UNKNOWN',
 ])
 
-function checkName(status: LedStatus, name: string): void {
+export function checkName(
+  status: LedStatus,
+  name: string,
+  /** Whose name may be taken. */
+  mine: number | undefined,
+): void {
   if (name === '') return
   if (/^\d+$/.test(name)) {
     throw new RaftctlError('RAFTCTL_USAGE', `"${name}" can't be a name: it reads like an id`, {
       hint: 'A name has at least one character that is no digit.',
     })
   }
-  const holder = status.members.find(member => member.name === name)
+  const holder = status.members.find(({id, name: taken}) => taken === name && id !== mine)
   if (holder === undefined) return
   throw new RaftctlError('RAFTCTL_REFUSED', `member ${holder.id} is called "${name}" already`, {
     hint: 'Give another name with --name.',

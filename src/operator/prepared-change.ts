@@ -2,8 +2,8 @@
 import type {ClusterClient} from '../client/cluster-client.js'
 import type {ClusterStatus} from '../client/types.js'
 import {RaftctlError} from '../errors.js'
+import type {CatchUp} from './catch-up.js'
 import type {MembershipPlan} from './membership-plan.js'
-import type {CatchUp} from './promote-member.js'
 
 export interface CarryOut {
   readonly reason?: string | undefined
@@ -29,12 +29,13 @@ export interface PreparedChange<Result> {
 export function expectIndex({plan}: {plan: MembershipPlan}, expected: number | undefined): void {
   // What is in force already is what a repeated command finds: nothing is to be compared.
   if (expected === undefined || !plan.changed || plan.membershipIndex === expected) return
-  throw new RaftctlError(
+  throw membershipMoved(plan.membershipIndex, expected)
+}
+
+export function membershipMoved(index: number, expected: number): RaftctlError {
+  return new RaftctlError(
     'RAFTCTL_COMPARE_FAILED',
-    `the membership is of index ${plan.membershipIndex}, not ${expected}`,
-    {
-      hint: 'Look at "raftctl member list" and try again.',
-      details: {index: plan.membershipIndex, expected},
-    },
+    `the membership is of index ${index}, not ${expected}`,
+    {hint: 'Look at "raftctl member list" and try again.', details: {index, expected}},
   )
 }

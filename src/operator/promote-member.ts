@@ -1,23 +1,15 @@
 import type {ClusterClient} from '../client/cluster-client.js'
+import {isFit} from '../client/cluster-status.js'
 import {type Deadline, deadlineAfter, pause, spell} from '../client/deadline.js'
 import type {ClusterStatus, MemberStatus, MembershipView} from '../client/types.js'
 import {RaftctlError} from '../errors.js'
+import {type CatchUp, catchUpOf} from './catch-up.js'
 import {ledStatus, originOf} from './current-status.js'
 import {changedTo, type MemberChange, unchanged} from './member-change.js'
 import {resolveMember, spellMember} from './resolve-member.js'
 import {verifyMembership} from './verify-membership.js'
 
 const LOOK_MS = 200
-
-export interface CatchUp {
-  readonly memberId: number
-  readonly match: number
-  /** Entries behind the leader's last index. */
-  readonly gap: number
-  readonly entriesPerSecond: number
-  /** null: not moving, or not known yet. */
-  readonly etaMs: number | null
-}
 
 export interface PromoteOptions {
   /** Waits until the learner is fit, instead of being refused. */
@@ -94,19 +86,11 @@ async function promoteWhenFit(
     const progress = leader.progress.find(peer => peer.id === id)
     if (progress !== undefined) {
       gap = progress.lag
-      options.onProgress?.({
-        memberId: id,
-        match: progress.matchIndex,
-        gap: progress.lag,
-        entriesPerSecond: progress.entriesPerSecond,
-        etaMs:
-          progress.entriesPerSecond > 0
-            ? Math.round((progress.lag / progress.entriesPerSecond) * 1000)
-            : null,
-      })
+      options.onProgress?.(catchUpOf(progress))
     }
-    const fit = progress?.caughtUp === true || (progress?.lag === 0 && progress.recentlyActive)
-    const after = fit ? await tryPromote(client, id, membership.index, options) : undefined
+    const after = isFit(progress)
+      ? await tryPromote(client, id, membership.index, options)
+      : undefined
     if (after !== undefined) return after
     if (deadline?.expired()) throw stillBehind(member, gap, deadline)
     await pause(Math.min(LOOK_MS, deadline?.remainingMs() ?? LOOK_MS), client.signal)

@@ -30,7 +30,6 @@ export function planView(
   return {
     lines: [
       ...planLines(plan, context),
-      ...plan.warnings.map(warning => `note: ${warning}`),
       ...plan.refusals.map(({rule, message, forceable}) =>
         forceable && force.includes(rule)
           ? `overridden (${rule}): ${message}`
