@@ -18,6 +18,7 @@ import {
   STREAMS_MAX,
 } from './limits.js'
 import {type LogSink, NO_LOG} from './log.js'
+import {reflectionServices} from './service/reflection-service.js'
 import type {TlsMaterial} from './tls.js'
 
 export interface ServerOptions {
@@ -76,7 +77,7 @@ export async function bindServer(options: ServerOptions): Promise<BoundServer> {
     address: formatAddress(host, port),
     port,
     serve(services) {
-      for (const entry of services) {
+      for (const entry of [...services, ...reflectionServices(services)]) {
         const {definition, handlers} = guarded(entry, log)
         refuseUnknownMethods(definition)
         server.addService(definition, handlers)
