@@ -68,6 +68,9 @@ export class NodeRuntime implements NodeRuntimeApi {
   #drainScheduled = false
   #stopTicking: () => void = () => {}
   #state: 'running' | 'stopping' | 'stopped' = 'running'
+  #failed = false
+  #stopping: Promise<void> | undefined
+  #ended: Promise<void> | undefined
   #seen: Pick<RaftStatus, 'role' | 'currentTerm' | 'leaderId' | 'membership'> | undefined
   #removedTold = false
   #counts = {
@@ -147,7 +150,7 @@ export class NodeRuntime implements NodeRuntimeApi {
 
   step(messages: readonly Message[]): void {
     if (this.#state === 'stopped') return
-    this.#guard(() => {
+    this.#run(() => {
       for (const message of messages) this.#raft.step(message)
       this.#counts.messagesReceived += messages.length
     })
@@ -246,33 +249,54 @@ export class NodeRuntime implements NodeRuntimeApi {
   }
 
   logEntriesRange(lo: LogIndex, hi: LogIndex, bytesMax: number): LogRange {
-    const range = this.#raft.logEntriesRange(lo, hi, bytesMax)
+    // What is closed can't be read, and that is no failure.
+    if (this.#state === 'stopped') throw stopping()
+    const range = this.#guard(() => this.#raft.logEntriesRange(lo, hi, bytesMax))
     if (range.kind === 'log-compacted') return range
     const {commitIndex} = this.#raft
     return {...range, commitIndex, firstIndex: this.#parts.log.firstIndex()}
   }
 
-  /** Hands leadership over where it can, finishes what is being written and applied, and closes. */
-  async stop(): Promise<void> {
-    if (this.#state !== 'running') return
-    this.#state = 'stopping'
-    if (this.#raft.role === 'leader' && this.#raft.bestTransferTarget !== undefined) {
-      // Best effort: without a successor in time, the others elect one after their timeout.
-      const target = this.#raft.bestTransferTarget
-      this.#guard(() => this.#raft.transferLeadership(target))
-      this.#schedule()
-      await this.#leaderChange(this.#raft.nodeId, target).catch(() => undefined)
+  /**
+   * Hands leadership over where it can, finishes what is being written and applied, and closes; after
+   * a failure it only closes. Every caller waits for the same end. Rejects when what was applied could
+   * not be flushed, or the log not be sealed.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#state === 'running') {
+      this.#state = 'stopping'
+      await this.#handOver()
     }
-    await this.#shutDown()
-    await this.#parts.stateMachine.flush()
-    await this.#parts.log.close()
-    await this.#parts.stateMachine.close()
+    await this.#end()
+    const {log, stateMachine} = this.#parts
+    const failures: unknown[] = []
+    const closings = [() => log.close(), () => stateMachine.close()]
+    if (!this.#failed) closings.unshift(() => stateMachine.flush())
+    for (const close of closings) await close().catch(error => failures.push(error))
+    // After a failure the first error counts, and that was told already.
+    if (failures.length > 0 && !this.#failed) throw failures[0]
+  }
+
+  /** Best effort: without a successor in time, the others elect one after their timeout. */
+  async #handOver(): Promise<void> {
+    const target = this.#raft.bestTransferTarget
+    if (this.#raft.role !== 'leader' || target === undefined) return
+    this.#run(() => this.#raft.transferLeadership(target))
+    this.#schedule()
+    await this.#leaderChange(this.#raft.nodeId, target).catch(() => undefined)
   }
 
   #tick(): void {
-    this.#guard(() => this.#raft.tick())
-    this.#reads.expire(this.#parts.clock.nowMs())
-    this.#snapshotter.tick()
+    this.#run(() => {
+      this.#raft.tick()
+      this.#reads.expire(this.#parts.clock.nowMs())
+      this.#snapshotter.tick()
+    })
     this.#schedule()
   }
 
@@ -281,7 +305,7 @@ export class NodeRuntime implements NodeRuntimeApi {
     this.#drainScheduled = true
     this.#parts.clock.soon(() => {
       this.#drainScheduled = false
-      if (this.#state !== 'stopped') this.#guard(() => this.#drain())
+      if (this.#state !== 'stopped') this.#run(() => this.#drain())
     })
   }
 
@@ -289,6 +313,7 @@ export class NodeRuntime implements NodeRuntimeApi {
     this.#barrier = undefined
     for (let ready = this.#raft.takeReady(); ready; ready = this.#raft.takeReady()) {
       this.#perform(ready)
+      if (this.#state === 'stopped') return
     }
     this.#watchChanges()
   }
@@ -424,10 +449,7 @@ export class NodeRuntime implements NodeRuntimeApi {
   }
 
   #checkRunning(): void {
-    if (this.#state === 'running') return
-    throw new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node is stopping', {
-      hint: 'Ask another member.',
-    })
+    if (this.#state !== 'running') throw stopping()
   }
 
   /** A broken invariant anywhere in the core stops the node, and still reaches the caller. */
@@ -440,24 +462,47 @@ export class NodeRuntime implements NodeRuntimeApi {
     }
   }
 
+  /** The same where the event loop calls: nobody there would catch what is thrown. */
+  #run(action: () => unknown): void {
+    try {
+      action()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** From here on nothing is sent, written or answered any more. Only the first failure counts. */
   #fail(error: unknown): void {
-    if (this.#state === 'stopped') return
-    void this.#shutDown()
+    if (this.#failed) return
+    this.#failed = true
+    this.#writer.abandon()
+    this.#proposals.stopped()
+    this.#reads.stopped()
+    void this.#end()
     this.#parts.events.failed(error)
   }
 
-  async #shutDown(): Promise<void> {
-    this.#stopTicking()
-    if (this.#state === 'stopping') {
-      await this.#writer.drained()
-    }
+  /** Resolves once nothing is under way any more; never rejects. */
+  #end(): Promise<void> {
     this.#state = 'stopped'
-    this.#proposals.stopped()
-    this.#reads.stopped()
+    this.#ended ??= this.#finish()
+    return this.#ended
+  }
+
+  async #finish(): Promise<void> {
+    this.#stopTicking()
     await this.#applier.stop()
     await this.#writer.drained()
+    this.#proposals.stopped()
+    this.#reads.stopped()
     await this.#snapshotter.stop()
   }
+}
+
+function stopping(): RaftctlError {
+  return new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node is stopping', {
+    hint: 'Ask another member.',
+  })
 }
 
 function transferGivenUp(to: NodeId, leader: NodeId | undefined): RaftctlError {
