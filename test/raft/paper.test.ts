@@ -984,6 +984,18 @@ describe('membership changes (§6, thesis §4)', () => {
     )
   })
 
+  test('a voter whose removal is in force does not campaign, and is no voter of its own', () => {
+    const membership = membershipOf({voters: [n2, n3], index: 1})
+    const node = driverAt({last: at(1, 1), commit: 1, membership})
+
+    node.step({kind: 'heartbeat', from: n2, commitIndex: logIndex(1), readRound: 0})
+    node.step({kind: 'timeout-now', from: n2})
+
+    expect(node.raft.campaign()).toBe(false)
+    expect(node.raft.voters).toEqual([n2, n3])
+    expect(ofKind(node.perform(), 'request-vote')).toEqual([])
+  })
+
   test('an id that the membership does not know yet is no removed one', () => {
     const node = driverAt({last: at(1, 1)})
 

@@ -66,6 +66,11 @@ export interface ClusterOptions {
   readonly limits?: Partial<RaftLimits>
   readonly lossPercent?: number
   readonly duplicatePercent?: number
+  readonly latePercent?: number
+  readonly preVote?: boolean
+  readonly checkQuorum?: boolean
+  /** A founding voter whose clock runs at a fifth of the speed of the others'. */
+  readonly slow?: NodeId
 }
 
 export class CoreCluster {
@@ -73,7 +78,12 @@ export class CoreCluster {
   readonly random: RandomSource
   readonly options: ClusterOptions
   network: {message: Message; state: State | undefined}[] = []
+  /** One side of a partition: nothing passes between these and the others. */
   cut = new Set<NodeId>()
+  /** Neither ticks nor reads its mail, which waits. */
+  readonly paused = new Set<NodeId>()
+  /** Copies of what was delivered, or lost, that come once more much later. */
+  late: {message: Message; state: State | undefined}[] = []
   /** What any node applied at an index: nobody may apply anything else there. */
   readonly applied = new Map<LogIndex, {term: Term; digest: number}>()
   readonly leaders = new Map<Term, NodeId>()
@@ -84,6 +94,8 @@ export class CoreCluster {
   counts = {elections: 0, changes: 0, installs: 0, commits: 0, reads: 0, steps: 0}
   #commitSeen = new Map<NodeId, LogIndex>()
   highestCommit: LogIndex = logIndex(0)
+  /** What the leader of each term committed. */
+  readonly committedIn = new Map<Term, LogIndex>()
 
   constructor(options: ClusterOptions) {
     this.options = options
@@ -125,6 +137,8 @@ export class CoreCluster {
         voters: founding ? voters : [],
         startsAsLearner: !founding,
         limits: this.options.limits,
+        preVote: this.options.preVote,
+        checkQuorum: this.options.checkQuorum,
       },
       disk.log,
     )
@@ -150,9 +164,22 @@ export class CoreCluster {
     return [...this.servers.values()].filter(server => server.raft !== undefined)
   }
 
+  /** Those that do something: neither crashed nor paused. */
+  get active(): Server[] {
+    return this.running.filter(server => !this.paused.has(server.id))
+  }
+
+  /** Somebody's late mail arrives. */
+  deliverLate(): void {
+    const item = this.pick(this.late)
+    if (item === undefined) return
+    this.late = this.late.filter(other => other !== item)
+    this.network.push(item)
+  }
+
   get leader(): Server | undefined {
-    return this.running
-      .filter(server => server.raft!.role === 'leader' && !this.cut.has(server.id))
+    return this.active
+      .filter(server => server.raft!.role === 'leader')
       .sort((a, b) => b.raft!.currentTerm - a.raft!.currentTerm)[0]
   }
 
@@ -165,6 +192,7 @@ export class CoreCluster {
   }
 
   tick(server: Server): void {
+    if (server.id === this.options.slow && !this.chance(20)) return
     server.raft!.tick()
     this.drain(server)
   }
@@ -174,9 +202,14 @@ export class CoreCluster {
     const [item] = this.network.splice(at, 1)
     if (!item) return
     const {message, state} = item
+    if (this.paused.has(message.to)) {
+      this.network.push(item)
+      return
+    }
     if (this.chance(this.options.duplicatePercent ?? 0)) this.network.push(item)
+    if (this.chance(this.options.latePercent ?? 0)) this.late.push(item)
     if (this.chance(this.options.lossPercent ?? 0)) return
-    if (this.cut.has(message.from) || this.cut.has(message.to)) return
+    if (this.cut.has(message.from) !== this.cut.has(message.to)) return
     const server = this.servers.get(message.to)
     if (!server?.raft) return
     if (message.kind === 'install-snapshot' && state) {
@@ -273,7 +306,9 @@ export class CoreCluster {
   /** Takes Readys until there are none. */
   drain(server: Server): void {
     const raft = server.raft!
+    let readys = 0
     for (let ready = raft.takeReady(); ready; ready = raft.takeReady()) {
+      check(++readys < 1000, `node ${server.id} comes to rest`)
       this.#send(ready.sendNow)
       if (ready.snapshot) {
         server.applying.push({kind: 'restore', meta: ready.snapshot, ready: ready.number})
@@ -298,9 +333,13 @@ export class CoreCluster {
 
   flush(): void {
     let busy = true
+    let steps = 0
     while (busy) {
       busy = this.network.length > 0
-      while (this.network.length > 0) this.deliver(0)
+      while (this.network.length > 0) {
+        this.deliver(0)
+        check(++steps < 100_000, 'without faults the network comes to rest')
+      }
       for (const server of this.running) {
         while (server.writing.length > 0) {
           this.persist(server)
@@ -379,18 +418,31 @@ export class CoreCluster {
     }
     const before = this.#commitSeen.get(server.id) ?? 0
     check(raft.commitIndex >= before, 'the commit index only grows')
-    if (raft.commitIndex > before && raft.role === 'leader') this.#checkCommit(server)
+    if (raft.commitIndex > before && raft.role === 'leader') {
+      this.#checkCommit(server)
+      this.committedIn.set(raft.currentTerm, raft.commitIndex)
+    }
     this.#commitSeen.set(server.id, raft.commitIndex)
     if (raft.commitIndex > this.highestCommit) this.highestCommit = raft.commitIndex
     check(raft.lastApplied <= raft.commitIndex, 'only committed entries are applied')
+    const {applied, membership} = server.state
+    // With a snapshot still to be restored, what was applied before it is no longer of interest.
+    const restores = server.applying.some(({kind}) => kind === 'restore')
+    check(
+      restores || raft.lastApplied !== applied || raft.membership.index === membership.index,
+      `the membership in force on node ${server.id} is the one that it applied`,
+    )
   }
 
   #checkLeaderCompleteness(server: Server): void {
-    const {lastIndex} = server.raft!.status()
-    check(
-      lastIndex > this.highestCommit,
-      `leader completeness: node ${server.id} leads term ${server.raft!.currentTerm} with ${lastIndex} entries, ${this.highestCommit} are committed`,
-    )
+    const {lastIndex, currentTerm} = server.raft!.status()
+    for (const [of, committed] of this.committedIn) {
+      // A leader may win its term only after a later one has committed: it owes that one nothing.
+      check(
+        of >= currentTerm || lastIndex > committed,
+        `leader completeness: node ${server.id} leads term ${currentTerm} with ${lastIndex} entries, term ${of} committed ${committed}`,
+      )
+    }
   }
 
   /** Nothing is committed without a majority of disks holding it, in each half of the membership. */
