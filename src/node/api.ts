@@ -119,6 +119,12 @@ export interface Counters {
   readonly snapshotsInstalled: number
 }
 
+export interface DiskSpace {
+  /** What an unprivileged process may still write. */
+  readonly freeBytes: number
+  readonly totalBytes: number
+}
+
 /** One node process. */
 export interface NodeHost {
   /** undefined: pristine. */
@@ -134,6 +140,8 @@ export interface NodeHost {
   readonly startedMs: number
   /** undefined: pristine. */
   readonly runtime: NodeRuntimeApi | undefined
+  /** Of the file system that holds its data; undefined: not known. */
+  readonly diskSpace?: DiskSpace | undefined
   /** True once the group told this node that it is no member any more. */
   readonly removed: boolean
   /**

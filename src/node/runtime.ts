@@ -120,7 +120,10 @@ export class NodeRuntime implements NodeRuntimeApi {
       restored: meta => this.#restored(meta),
       failed: error => this.#fail(error),
     })
-    this.#snapshotter = new Snapshotter(parts, raft, () => this.#schedule())
+    this.#snapshotter = new Snapshotter(parts, raft, {
+      changed: () => this.#schedule(),
+      failed: error => this.#fail(error),
+    })
     this.#stopTicking = parts.clock.every(parts.settings.tickMs, () => this.#tick())
     this.#watchChanges()
     this.#schedule()

@@ -5,23 +5,32 @@ import {logIndex} from '../raft/types.js'
 import type {RuntimeParts} from './parts.js'
 import type {SnapshotInfo} from './ports.js'
 
+export interface SnapshotterEvents {
+  /** The core was told something: it may have more to do. */
+  changed(): void
+  /** The node can't go on. */
+  failed(error: unknown): void
+}
+
 /** Takes snapshots, by policy and on demand, compacts the log behind them, and sends them to peers. */
 export class Snapshotter {
   readonly #parts: RuntimeParts
   readonly #raft: RaftNode
-  readonly #schedule: () => void
+  readonly #events: SnapshotterEvents
   readonly #sending = new Set<NodeId>()
   #creating: Promise<SnapshotInfo> | undefined
   /** Where the state stood when the one under way was begun. */
   #creatingIndex = 0
   #bytesAtLast: number
+  /** Where the last attempt by policy failed. */
+  #failedIndex = 0
   #stopped = false
   created = 0
 
-  constructor(parts: RuntimeParts, raft: RaftNode, schedule: () => void) {
+  constructor(parts: RuntimeParts, raft: RaftNode, events: SnapshotterEvents) {
     this.#parts = parts
     this.#raft = raft
-    this.#schedule = schedule
+    this.#events = events
     this.#bytesAtLast = parts.log.bytesWritten
   }
 
@@ -31,6 +40,7 @@ export class Snapshotter {
       if (this.#creatingIndex >= atLeast) return this.#creating
       await this.#creating.catch(() => undefined)
     }
+    if (this.#stopped) throw new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node is stopping')
     this.#creatingIndex = this.#parts.stateMachine.appliedIndex
     this.#creating = this.#create().finally(() => {
       this.#creating = undefined
@@ -41,7 +51,8 @@ export class Snapshotter {
   /** Snapshots once enough entries were applied, and the log has grown by as much as one takes. */
   applied(): void {
     const {snapshotEntries} = this.#parts.settings
-    const since = this.#raft.lastApplied - this.#raft.logSnapshotIndex
+    const tried = Math.max(this.#raft.logSnapshotIndex, this.#failedIndex)
+    const since = this.#raft.lastApplied - tried
     if (snapshotEntries === 0 || since < snapshotEntries || this.#creating) return
     const grown = this.#parts.log.bytesWritten - this.#bytesAtLast
     const last = this.#parts.snapshots.latest()
@@ -49,6 +60,7 @@ export class Snapshotter {
     this.create().catch(error => {
       // The node goes on without: its log is whole, and the next try is one policy step away.
       this.#bytesAtLast = this.#parts.log.bytesWritten
+      this.#failedIndex = this.#raft.lastApplied
       this.#parts.events.note('snapshot-failed', {error: String(error)})
     })
   }
@@ -65,7 +77,7 @@ export class Snapshotter {
       })
       .finally(() => {
         this.#sending.delete(peer)
-        this.#schedule()
+        this.#events.changed()
       })
   }
 
@@ -104,9 +116,16 @@ export class Snapshotter {
     this.#bytesAtLast = log.bytesWritten
     this.#raft.advanceSnapshot({index: info.index, term: info.term})
     events.note('snapshot-created', {index: info.index, term: info.term, bytes: info.bytes})
-    // The log stays the truth until the state is durable, so it is compacted behind both only.
-    await stateMachine.flush()
-    if (!this.#stopped) await log.compact(logIndex(Math.min(info.index, stateMachine.durableIndex)))
+    try {
+      // The log stays the truth until the state is durable, so it is compacted behind both only.
+      await stateMachine.flush()
+      const index = logIndex(Math.min(info.index, stateMachine.durableIndex))
+      if (!this.#stopped) await log.compact(index)
+    } catch (error) {
+      // Log or state take nothing any more: better said now, by what happened, than with the next entry.
+      this.#events.failed(error)
+      throw error
+    }
     return info
   }
 
