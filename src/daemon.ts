@@ -10,7 +10,7 @@ import {hostname} from 'node:os'
 import {RaftctlError} from './errors.js'
 import {LmdbStateMachine} from './kv/lmdb-state-machine.js'
 import {keyValueService} from './kv/service.js'
-import type {JoinPlan, NodeHost, NodeRuntimeApi} from './node/api.js'
+import type {DiskSpace, JoinPlan, NodeHost, NodeRuntimeApi} from './node/api.js'
 import type {NodeIdentity} from './node/ports.js'
 import {NodeRuntime} from './node/runtime.js'
 import type {NodeSettings} from './node/settings.js'
@@ -26,6 +26,7 @@ import {bindServer} from './rpc/server.js'
 import {nodeServices} from './rpc/services.js'
 import type {DataDirectory} from './storage/data-directory.js'
 import {openDataDirectory} from './storage/data-directory.js'
+import {DiskGauge} from './storage/disk-gauge.js'
 import {NodeFileSystem} from './storage/node-file-system.js'
 import {openSnapshotStore} from './storage/snapshot-store.js'
 import {openWal} from './storage/wal/wal.js'
@@ -136,6 +137,7 @@ class NodeProcess implements NodeHost {
   #snapshots: Awaited<ReturnType<typeof openSnapshotStore>>['store'] | undefined
   #joining: Promise<void> | undefined
   #stopped = false
+  readonly #disk: DiskGauge
   #finish: (failure?: unknown) => void = () => {}
 
   constructor(
@@ -148,6 +150,7 @@ class NodeProcess implements NodeHost {
     this.#options = options
     this.#fs = fs
     this.#directory = directory
+    this.#disk = new DiskGauge(directory.path)
     this.address = options.advertise ?? listening
     this.name = options.name ?? hostname()
     this.version = options.version
@@ -165,6 +168,11 @@ class NodeProcess implements NodeHost {
     this.done.catch(() => undefined)
   }
 
+  /** As of at most a few seconds ago: a file system that hangs must not hold up who asks. */
+  get diskSpace(): DiskSpace | undefined {
+    this.#disk.refresh()
+    return this.#disk.latest
+  }
   get identity(): NodeIdentity | undefined {
     return this.#group ? this.#directory.identity : undefined
   }

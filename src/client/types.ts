@@ -117,6 +117,9 @@ export interface NodeStatus {
   readonly time: string
   readonly pid: number
   readonly uptimeMs: number
+  /** Of the file system that holds its data; null: not known. */
+  readonly diskFreeBytes: number | null
+  readonly diskTotalBytes: number | null
 }
 
 export interface MemberStatus {

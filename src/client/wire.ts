@@ -52,6 +52,8 @@ export function nodeStatusOf(endpoint: string, wire: cluster.StatusResponse): No
     time: timeOf(wire.timeMs),
     pid: toSafeNumber(wire.pid),
     uptimeMs: toSafeNumber(wire.uptimeSeconds) * 1000,
+    diskFreeBytes: wire.diskTotalBytes === 0n ? null : toSafeNumber(wire.diskFreeBytes),
+    diskTotalBytes: wire.diskTotalBytes === 0n ? null : toSafeNumber(wire.diskTotalBytes),
   }
 }
 

@@ -45,6 +45,8 @@ export function statusToWire(view: StatusView): StatusResponse {
     persistedIndex: toWireNumber(status?.persistedIndex ?? 0),
     transferTarget: toWireNumber(status?.transferTarget ?? 0),
     connections: [...view.connections].map(connectionToWire),
+    diskFreeBytes: toWireNumber(host.diskSpace?.freeBytes ?? 0),
+    diskTotalBytes: toWireNumber(host.diskSpace?.totalBytes ?? 0),
   }
 }
 

@@ -81,6 +81,8 @@ export function statusOf({
         time: '2026-01-01T00:00:00.000Z',
         pid: 100 + id,
         uptimeMs: 1000,
+        diskFreeBytes: null,
+        diskTotalBytes: null,
       }),
     )
   return mergeStatus('c1', {answers, failures: new Map(), strangers: []})
