@@ -6,7 +6,7 @@ import type {GroupId, NodeId} from './types.js'
 /** A seeded source of randomness: an integer in [0, 2^32). The core has no other. */
 export type RandomSource = () => number
 
-/** Bounds on what the core sends and keeps; each has a default. */
+/** Bounds on what the core sends and keeps: integers ≥ 1, each with a default (thesis §10.2). */
 export interface RaftLimits {
   /** Entries in one AppendEntries. 1 and up; default 300. */
   readonly entriesPerAppendMax: number
@@ -14,7 +14,7 @@ export interface RaftLimits {
   readonly bytesPerAppendMax: number
   /** AppendEntries on their way to one peer without an answer. Default 64. */
   readonly inFlightMessagesMax: number
-  /** Bytes of records on their way to one peer without an answer. Default 8 MiB. */
+  /** Bytes of records on their way to one peer without an answer, but one append. Default 8 MiB. */
   readonly inFlightBytesMax: number
   /** AppendEntries on their way to one observer without an answer. Default 8. */
   readonly observerWindow: number
@@ -40,8 +40,11 @@ export const DEFAULT_LIMITS: RaftLimits = {
   lagThreshold: 1000,
 }
 
+/** What a node is created with. Ticks are the caller's unit of time; all numbers are integers ≥ 1. */
 export interface RaftConfig {
+  /** Its own id, given by the membership and never used by another node. */
   readonly nodeId: NodeId
+  /** The group whose messages it takes. */
   readonly groupId: GroupId
   /** Members at creation, for a group that `restore` says nothing of. */
   readonly voters?: readonly NodeId[]
@@ -53,7 +56,9 @@ export interface RaftConfig {
   readonly electionTicks: number
   /** Ticks between a leader's heartbeats; less than `electionTicks`. */
   readonly heartbeatTicks: number
+  /** Draws election timeouts (paper §5.2) and read tokens; the same seed gives the same run. */
   readonly random: RandomSource
+  /** Those not given have their defaults. */
   readonly limits?: Partial<RaftLimits>
   /** Ask before campaigning, so that a cut-off node disturbs nobody (thesis §9.6). Default true. */
   readonly preVote?: boolean
@@ -61,6 +66,7 @@ export interface RaftConfig {
   readonly checkQuorum?: boolean
 }
 
+/** Stops at what no node can run with: a range above is not kept. */
 export function checkConfig(config: RaftConfig): void {
   invariant(config.heartbeatTicks >= 1, 'a heartbeat takes at least one tick')
   invariant(

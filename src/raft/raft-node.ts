@@ -90,24 +90,34 @@ import type {PeerStatus, RaftStatus} from './status.js'
 import type {Entry, GroupId, HardState, LogIndex, LogPosition, NodeId, Role, Term} from './types.js'
 import {logIndex, ORIGIN} from './types.js'
 
+/**
+ * What became of a proposal. Accepted is not committed: it is, once an entry of this very term is
+ * applied at this index; an entry of another term there means that it is lost (paper §5.3).
+ */
 export type ProposeOutcome =
   | {readonly kind: 'accepted'; readonly term: Term; readonly index: LogIndex}
   | {
       readonly kind: 'refused'
       readonly reason: 'not-leader' | 'transferring' | 'too-much-uncommitted'
+      /** Whoever leads as far as this node knows; itself when it leads and refuses. */
       readonly leader: NodeId | undefined
     }
 
 export type LogEntriesRange =
+  /** Without a gap, from `lo` on; empty when nothing of the range is committed. */
   | {readonly kind: 'entries'; readonly entries: Entry[]}
+  /** `firstIndex`: where the log begins now. */
   | {readonly kind: 'log-compacted'; readonly firstIndex: LogIndex}
 
 /** What storage found at start. */
 export interface RestoredState {
+  /** Term, vote and commit record of the last durable batch (paper, figure 2). */
   readonly hardState: HardState
   /** As of `appliedIndex`; undefined where none was applied. */
   readonly membership: Membership | undefined
+  /** Up to it the state machine's durable state goes; at least where the log begins. */
   readonly appliedIndex: LogIndex
+  /** Position of the newest snapshot; undefined where there is none. */
   readonly snapshot: LogPosition | undefined
 }
 
@@ -158,51 +168,64 @@ export class RaftNode {
     raft.role = raft.restingRole()
   }
 
+  /** This node's own id; never changes. */
   get nodeId(): NodeId {
     return this.#raft.nodeId
   }
+  /** The group that this node is of: messages of any other are ignored. */
   get groupId(): GroupId {
     return this.#raft.groupId
   }
+  /** What this node is at the moment (paper, figure 4; thesis §9.6 for pre-candidates). */
   get role(): Role {
     return this.#raft.role
   }
+  /** Who leads the current term, this node included; undefined where that is not known. */
   get leaderId(): NodeId | undefined {
     return this.#raft.leaderId
   }
+  /** Never decreases; durable only with the next Ready's hard state (paper §5.1). */
   get currentTerm(): Term {
     return this.#raft.currentTerm
   }
+  /** The highest entry that this node knows to be committed; never decreases (paper §5.3). */
   get commitIndex(): LogIndex {
     return this.#raft.log.commitIndex
   }
+  /** The highest entry that `advanceApplied` reported; at most `commitIndex`. */
   get lastApplied(): LogIndex {
     return this.#raft.log.lastApplied
   }
+  /** The last entry that the newest snapshot covers; 0 without one (paper §7). */
   get logSnapshotIndex(): LogIndex {
     return this.#raft.snapshotIndex
   }
+  /** Term of the entry at `logSnapshotIndex`; 0 without a snapshot. */
   get logSnapshotTerm(): Term {
     return this.#raft.snapshotTerm
   }
+  /** In force: as of the last entry applied, never one that is merely in the log (paper §6). */
   get membership(): Membership {
     return this.#raft.membership
   }
-  /** Every other member. */
+  /** Ids of every other member, ascending, as applied. */
   get peers(): NodeId[] {
     return this.#others(this.#raft.membership.members.map(member => member.id))
   }
-  /** Other voters, of either half. */
+  /** Ids of the other voters, ascending, as applied; of both halves in a joint stage (paper §6). */
   get voters(): NodeId[] {
     const {voters, votersOutgoing} = this.#raft.membership
     return this.#others([...new Set([...voters, ...votersOutgoing])])
   }
+  /** Ids of all learners, ascending, this node included if it is one. They count in no quorum. */
   get learners(): NodeId[] {
     return [...this.#raft.membership.learners]
   }
+  /** Ids of all observers, ascending, this node included if it is one. They see commits, no more. */
   get observers(): NodeId[] {
     return [...this.#raft.membership.observers]
   }
+  /** Is this another node, and a learner? False for ids that are no members. */
   isLearnerPeer(id: NodeId): boolean {
     return id !== this.nodeId && this.#raft.membership.learners.includes(id)
   }
@@ -210,16 +233,19 @@ export class RaftNode {
   get removed(): boolean {
     return this.#raft.removed
   }
-  /** Leader only: what the peer is known to hold durably. */
+  /** Leader only: what the peer is known to hold durably; undefined elsewhere and for strangers. */
   matchIndexFor(peer: NodeId): LogIndex | undefined {
     return this.#raft.progress.get(peer)?.matchIndex
   }
-  /** Leader only: the voter that a transfer reaches soonest. */
+  /** Leader only: the voter that a transfer reaches soonest; undefined without another voter. */
   get bestTransferTarget(): NodeId | undefined {
     return mostCaughtUpVoter(this.#raft)
   }
 
-  /** One unit of logical time. */
+  /**
+   * One unit of logical time: election timeout (paper §5.2), heartbeat, check-quorum (thesis §6.2),
+   * transfer timeout (§3.10), patience with snapshots. A removed node's time stands still.
+   */
   tick(): void {
     this.#started = true
     const raft = this.#raft
@@ -230,7 +256,10 @@ export class RaftNode {
     else if (tickElection(raft) && isRemovedId(raft.membership, raft.nodeId)) askAboutRemoval(raft)
   }
 
-  /** Starts an election now, if this node may stand; returns whether it did. */
+  /**
+   * Starts an election now, with a pre-vote unless switched off; returns whether it did. Only a voter
+   * may stand that does not lead, was not removed and has no committed membership still to apply.
+   */
   campaign(): boolean {
     this.#started = true
     if (!mayCampaign(this.#raft)) return false
@@ -238,7 +267,7 @@ export class RaftNode {
     return true
   }
 
-  /** Sets the current election timer, in ticks from its last reset; the next one is drawn again. */
+  /** Sets the current election timer, in ticks (≥ 1) from its last reset; the next is drawn again. */
   electionDeadlineOverride(ticks: number): void {
     this.#raft.electionDeadlineTicks = ticks
   }
@@ -250,6 +279,10 @@ export class RaftNode {
     return true
   }
 
+  /**
+   * Leader only: appends a command (paper §5.3); `data` is copied. Refused during a transfer, and
+   * while more than `uncommittedBytesMax` waits for a quorum; a single proposal is never too large.
+   */
   propose(data: Uint8Array): ProposeOutcome {
     const raft = this.#raft
     const refuse = (reason: 'not-leader' | 'transferring' | 'too-much-uncommitted') =>
@@ -265,34 +298,51 @@ export class RaftNode {
     return {kind: 'accepted', term: raft.currentTerm, index}
   }
 
-  proposeMembership(change: MembershipChange, origin: ChangeOrigin = NO_ORIGIN) {
+  /**
+   * Leader only: appends the membership that the change leads to (paper §6, thesis §4). One at a time,
+   * by a leader that has committed in its own term and hands nothing over. `unchanged` when it holds
+   * already. In force on each node once applied there. The named changes below are all of this kind.
+   */
+  proposeMembership(change: MembershipChange, origin: ChangeOrigin = NO_ORIGIN): MembershipOutcome {
     return proposeMembership(this.#raft, change, origin)
   }
+  /** A new voter at once, without catching up first: for empty or tiny groups (thesis §4.1). */
   addPeer(member: NewMember, origin?: ChangeOrigin): MembershipOutcome {
     return this.proposeMembership({kind: 'add-voter', member}, origin)
   }
+  /** A learner: gets the log, counts in no quorum (thesis §4.2.1). Its id comes from the membership. */
   addLearner(member: NewMember, origin?: ChangeOrigin): MembershipOutcome {
     return this.proposeMembership({kind: 'add-learner', member}, origin)
   }
+  /** An observer: gets committed entries in a bounded window; never becomes anything else. */
   addObserver(member: NewMember, origin?: ChangeOrigin): MembershipOutcome {
     return this.proposeMembership({kind: 'add-observer', member}, origin)
   }
+  /** Removes a voter; a removed leader hands over once it has applied this (thesis §4.2.2). */
   removePeer(id: NodeId, origin?: ChangeOrigin): MembershipOutcome {
     return this.proposeMembership({kind: 'remove-voter', id}, origin)
   }
+  /** Removes a learner; `not-a-learner` for any other member. */
   removeLearner(id: NodeId, origin?: ChangeOrigin): MembershipOutcome {
     return this.proposeMembership({kind: 'remove-learner', id}, origin)
   }
+  /** Removes an observer; `not-an-observer` for any other member. */
   removeObserver(id: NodeId, origin?: ChangeOrigin): MembershipOutcome {
     return this.proposeMembership({kind: 'remove-observer', id}, origin)
   }
+  /** A caught-up learner becomes a voter; `learner-lags` with figures otherwise (thesis §4.2.1). */
   promoteLearner(id: NodeId, origin?: ChangeOrigin): MembershipOutcome {
     return this.proposeMembership({kind: 'promote', id}, origin)
   }
+  /** A voter becomes a learner; never the last one. */
   demoteVoter(id: NodeId, origin?: ChangeOrigin): MembershipOutcome {
     return this.proposeMembership({kind: 'demote', id}, origin)
   }
-  /** The whole voter and learner set at once: learner-sync, joint, uniform. */
+  /**
+   * The whole voter and learner set at once (paper §6): its new voters catch up as learners, then both
+   * halves decide jointly, then the new one alone; the leader takes each step by itself. Every id is
+   * a member already; voters and learners that are not named leave.
+   */
   changeMembership(
     set: {readonly voters: readonly NodeId[]; readonly learners: readonly NodeId[]},
     origin?: ChangeOrigin,
@@ -300,15 +350,24 @@ export class RaftNode {
     return this.proposeMembership({kind: 'set', ...set}, origin)
   }
 
-  /** A linearizable read barrier; its answer comes as a read state or a refusal with this token. */
+  /**
+   * A linearizable read barrier (thesis §6.4), on any node that knows a leader. Its answer comes in a
+   * Ready with this token: a read state once a quorum has confirmed the leader, or a refusal when that
+   * can't be had any more or no answer came within two election timeouts. Tokens never repeat.
+   */
   readIndex(): ReadIndexOutcome {
     return readIndex(this.#raft)
   }
 
+  /**
+   * Leader only: catches the target up and has it campaign at once (thesis §3.10); given up after one
+   * election timeout, proposals refused meanwhile. `unchanged` when the target is this leader.
+   */
   transferLeadership(target: NodeId): TransferOutcome {
     return transferLeadership(this.#raft, target)
   }
 
+  /** Leader only: the caller's word on the snapshot that `snapshotsNeeded` asked for (paper §7). */
   reportSnapshot(peer: NodeId, report: SnapshotReport): void {
     reportSnapshot(this.#raft, peer, report)
   }
@@ -323,7 +382,8 @@ export class RaftNode {
   /**
    * Committed entries of [lo, hi]. `hi` is clamped to the commit index, so that "up to the largest
    * number" never shows an uncommitted entry; `lo` before the first entry that the log still holds
-   * answers with that entry's index.
+   * answers with that entry's index. Cut off once the records exceed `bytesMax` bytes, but at least
+   * one entry.
    */
   logEntriesRange(lo: LogIndex, hi: LogIndex, bytesMax = Number.MAX_SAFE_INTEGER): LogEntriesRange {
     const {log} = this.#raft
@@ -367,6 +427,7 @@ export class RaftNode {
     this.#dispatch(message)
   }
 
+  // One method a message, for callers that know what they hold; all of them are `step`.
   handleRequestPreVote(message: RequestPreVote): void {
     this.step(message)
   }
@@ -411,7 +472,10 @@ export class RaftNode {
     this.step(message)
   }
 
-  /** Everything to be done since the last one; undefined when there is nothing. */
+  /**
+   * Everything to be done since the last one; undefined when there is nothing. Several may be in
+   * flight: their writes become durable, and are reported, in the order of their numbers.
+   */
   takeReady(): Ready | undefined {
     const raft = this.#raft
     const {log} = raft
@@ -452,7 +516,10 @@ export class RaftNode {
     return ready
   }
 
-  /** Everything that Readys up to this number write is durable. Numbers come in order. */
+  /**
+   * Everything that Readys up to this number write is durable, so what depends on it counts now: our
+   * own entries, our vote for ourselves (thesis §3.8). To be called before `sendAfterSync` leaves.
+   */
   advancePersisted(readyNumber: number): void {
     const raft = this.#raft
     invariant(readyNumber <= this.#readyNumber, 'only a Ready that was taken can be persisted')
@@ -479,6 +546,7 @@ export class RaftNode {
     applyMemberships(raft, index)
   }
 
+  /** Everything above and each peer's progress, as one plain object that nobody shares. */
   status(): RaftStatus {
     const raft = this.#raft
     const {log} = raft
