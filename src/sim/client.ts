@@ -152,7 +152,7 @@ export class SimClient {
           },
           (error: unknown) => {
             if (!process.isAlive || request.attempt !== attempt) return
-            world.after(random.between(1, 30), () => this.#refused(request, attempt, error))
+            world.after(random.between(10, 80), () => this.#refused(request, attempt, error))
           },
         )
       })

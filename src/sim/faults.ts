@@ -61,6 +61,9 @@ export class Faults {
           this.#world.want(40)
         })
         return
+      case 'grow':
+        this.#grow(random)
+        return
       case 'fail-sync':
         if (node !== undefined) node.failNextSync = true
         return
@@ -156,6 +159,23 @@ export class Faults {
       this.#world.want(8)
       this.#world.counts.steps++
       runtime.changeMembership({change, expectedIndex, origin}).catch(() => undefined)
+    })
+  }
+
+  /** A learner joins a leader whose log no longer begins at its beginning. */
+  #grow(random: Random): void {
+    this.#leader()?.run(({runtime}) => {
+      if (runtime === undefined) return
+      const grow = async () => {
+        await runtime.createSnapshot()
+        const {members, nextMemberId} = runtime.core.membership
+        if (members.length >= MEMBERS_MAX) return
+        const change = {...add(nextMemberId, random), role: 'learner'} as Change
+        const origin = {timeMs: 1, actor: 'simulation', reason: 'grow'}
+        await runtime.changeMembership({change, expectedIndex: undefined, origin})
+      }
+      this.#world.want(40)
+      grow().catch(() => undefined)
     })
   }
 

@@ -13,6 +13,8 @@ import {SimStateMachine} from './sim-state-machine.js'
 import {SnapshotInbox} from './snapshot-inbox.js'
 import {storeIdOf} from './world.js'
 
+/** Of one process in one moment. */
+const CALLS_MAX = 2_000_000
 const WALL_START_MS = 1_700_000_000_000
 
 /** One process of a node, from its start to whatever ends it; after that nothing of it has effect. */
@@ -26,6 +28,8 @@ export class Process implements RunningProcess {
   snapshots: SnapshotStore | undefined
   readonly inbox: SnapshotInbox
   readonly #fs: FileSystem
+  #calls = 0
+  #callsAtMs = 0
 
   constructor(node: Machine) {
     this.node = node
@@ -214,8 +218,21 @@ export class Process implements RunningProcess {
     else world.after(this.node.random.between(0, 1), () => this.node.run(() => callback()))
   }
 
+  /** Called wherever the core passes by; a core that never comes to an end is ended here. */
+  #countCall(): void {
+    const {world} = this.node
+    if (world.nowMs !== this.#callsAtMs) {
+      this.#callsAtMs = world.nowMs
+      this.#calls = 0
+    }
+    if (++this.#calls < CALLS_MAX) return
+    world.checks.verdict.violated('livelock', `node ${this.node.id} never ends what it does`)
+    throw new Error('the simulation ends a node that does not end')
+  }
+
   #send(messages: readonly Message[]): void {
     if (!this.isAlive) return
+    this.#countCall()
     const {world, network} = this.node
     for (const message of messages) {
       world.checks.sent(message)
@@ -241,7 +258,10 @@ export class Process implements RunningProcess {
       get bytesWritten() {
         return wal.bytesWritten
       },
-      firstIndex: () => wal.firstIndex(),
+      firstIndex: () => {
+        this.#countCall()
+        return wal.firstIndex()
+      },
       lastIndex: () => wal.lastIndex(),
       term: index => wal.term(index),
       entries: (lo, hi, bytesMax) => wal.entries(lo, hi, bytesMax),

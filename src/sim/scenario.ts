@@ -75,6 +75,7 @@ export type ActionKind =
   | 'transfer'
   | 'change'
   | 'snapshot'
+  | 'grow'
   | 'fail-sync'
   | 'damage'
   | 'clock-jump'
@@ -90,6 +91,7 @@ export const ACTION_KINDS: readonly ActionKind[] = [
   'transfer',
   'change',
   'snapshot',
+  'grow',
   'fail-sync',
   'damage',
   'clock-jump',
@@ -102,13 +104,14 @@ export function drawScenario(seed: number): Scenario {
   const observers = random.chance(0.3) ? 1 : 0
   const learners = random.chance(0.4) ? random.integer(1, 2) : 0
   const voters = Math.max(1, size - observers - learners)
+  const settings = drawSettings(random)
   return {
     seed,
     voters,
     learners,
     observers,
-    settings: drawSettings(random),
-    network: drawNetwork(random),
+    settings,
+    network: drawNetwork(random, settings.electionMs),
     disk: drawDisk(random),
     clients: drawClients(random),
     faults: drawFaults(random),
@@ -137,12 +140,14 @@ function drawSettings(random: Random): NodeSettings {
   }
 }
 
-function drawNetwork(random: Random): NetworkTraits {
+function drawNetwork(random: Random, electionMs: number): NetworkTraits {
+  // Some are so slow that candidates meet.
+  const slowMs = electionMs * random.between(0.1, 0.4)
   return {
     loss: random.chance(0.3) ? 0 : random.unit() ** 2 * 0.3,
     duplication: random.chance(0.3) ? 0 : random.unit() ** 2 * 0.5,
     delayMinMs: random.between(0.1, 2),
-    delayMeanMs: random.between(0.2, 6),
+    delayMeanMs: random.chance(0.2) ? slowMs : random.between(0.2, 6),
     reorders: random.chance(0.4),
     lateShare: random.chance(0.4) ? 0 : random.between(0, 0.02),
     lateMs: random.between(100, 3000),
@@ -154,8 +159,8 @@ function drawDisk(random: Random): DiskTraits {
     syncMeanMs: random.between(0.1, 4),
     stallShare: random.chance(0.5) ? 0 : random.between(0, 0.02),
     stallMs: random.between(20, 600),
-    segmentBytes: random.pick([8, 16, 32]) * 1024,
-    keepBytes: random.pick([0, 2, 8]) * 1024,
+    segmentBytes: random.pick([1, 2, 8]) * 1024,
+    keepBytes: random.pick([0, 1, 4]) * 1024,
     memoryBytes: random.pick([0, 4, 64]) * 1024,
     snapshotChunkBytes: random.pick([1, 4, 16]) * 1024,
     flushMeanMs: random.between(20, 500),
@@ -169,7 +174,7 @@ function drawClients(random: Random): ClientTraits {
     inFlight: random.integer(1, 4),
     keys: random.integer(3, 12),
     thinkMeanMs: random.between(5, 150),
-    readShare: random.between(0.1, 0.5),
+    readShare: random.between(0.2, 0.7),
     swapShare: random.between(0, 0.2),
     deleteShare: random.between(0, 0.1),
     valueBytesMax: random.pick([8, 60, 300]),
@@ -184,6 +189,8 @@ function drawFaults(random: Random): FaultTraits {
   for (const kind of ACTION_KINDS) weights[kind] = random.chance(0.25) ? 0 : random.unit()
   weights.change = 1 + 2 * random.unit()
   weights.heal = 0.5 + random.unit()
+  weights.grow = 0.4 + random.unit()
+  weights.pause += 0.3
   weights.damage *= 0.2
   weights['fail-sync'] *= 0.4
   return {everyMs: random.between(40, 200), weights, clockSkew: random.pick([0, 0.02, 0.1])}

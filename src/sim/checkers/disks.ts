@@ -36,6 +36,15 @@ export class Disk {
     return this.terms[index - this.base - 1]
   }
 
+  /** With the batch under way. */
+  writtenTermAt(index: number): number | undefined {
+    const first = this.pending?.entries[0]
+    if (first === undefined || this.pending?.reset !== undefined) return this.termAt(index)
+    return index < first.index
+      ? this.termAt(index)
+      : this.pending?.entries[index - first.index]?.term
+  }
+
   holds(index: number, at: number): boolean {
     return index < this.base || this.termAt(index) === at
   }

@@ -38,9 +38,9 @@ export class Elections {
   sent(message: Message): void {
     if (message.kind === 'request-vote-response' && message.granted) this.#vote(message)
     else if (message.kind === 'append-entries-response' && !message.rejected) {
-      this.#acknowledged(message.from, message.index)
+      this.#acknowledged(message, message.index)
     } else if (message.kind === 'install-snapshot-response') {
-      this.#acknowledged(message.from, message.index)
+      this.#acknowledged(message, message.index)
     }
   }
 
@@ -77,12 +77,26 @@ export class Elections {
     )
   }
 
-  #acknowledged(id: NodeId, index: number): void {
-    const {lastIndex} = this.#disks.of(id)
-    if (index <= lastIndex) return
+  /** What is acknowledged is on the disk, and is what the leader has there. */
+  #acknowledged({from, to, term}: Message, index: number): void {
+    const disk = this.#disks.of(from)
+    // It has moved on meanwhile, and its disk says so: it can't forget whom it followed since.
+    if (disk.hardState.term > term) return
+    if (index > disk.lastIndex) {
+      this.#verdict.violated(
+        'promise-before-durable',
+        `node ${from} acknowledges ${index}; its disk ends at ${disk.lastIndex}`,
+      )
+      return
+    }
+    const own = disk.termAt(index)
+    const leader = this.#disks.of(to)
+    if (own === undefined || leader.hardState.term !== term || !this.leads(to, term)) return
+    const theirs = leader.writtenTermAt(index)
+    if (theirs === undefined || theirs === own) return
     this.#verdict.violated(
-      'promise-before-durable',
-      `node ${id} acknowledges ${index}; its disk ends at ${lastIndex}`,
+      'false-acknowledgement',
+      `node ${from} acknowledges ${index} with term ${own} to the leader of term ${term}, which has term ${theirs} there`,
     )
   }
 

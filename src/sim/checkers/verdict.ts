@@ -4,6 +4,7 @@ export type CheckerName =
   | 'election-quorum'
   | 'one-vote-a-term'
   | 'promise-before-durable'
+  | 'false-acknowledgement'
   | 'leader-append-only'
   | 'log-matching'
   | 'leader-completeness'
@@ -22,6 +23,7 @@ export type CheckerName =
   | 'linearizability'
   | 'node-failed'
   | 'liveness'
+  | 'livelock'
   | 'convergence'
 
 export interface Violation {
