@@ -5,7 +5,12 @@ import type {ApplyResult, SnapshotStore, StateMachine} from './ports.js'
 
 type Work =
   | {readonly kind: 'apply'; readonly entries: readonly Entry[]}
-  | {readonly kind: 'restore'; readonly meta: SnapshotMeta; readonly logReset: Promise<void>}
+  | {
+      readonly kind: 'restore'
+      readonly meta: SnapshotMeta
+      readonly content: AsyncIterable<Uint8Array>
+      readonly logReset: Promise<void>
+    }
 
 export interface ApplierEvents {
   applied(entries: readonly Entry[], results: readonly ApplyResult[]): void
@@ -38,7 +43,9 @@ export class Applier {
 
   /** Rebuilds the state from a snapshot, once what was handed over before is applied. */
   restore(meta: SnapshotMeta, logReset: Promise<void>): void {
-    this.#submit({kind: 'restore', meta, logReset})
+    if (this.#stopped) return
+    // Taken now: before its turn comes, newer ones may have arrived and pushed it out of the store.
+    this.#submit({kind: 'restore', meta, content: this.#contentOf(meta), logReset})
   }
 
   /** Finishes the work under way and takes no more. */
@@ -59,7 +66,7 @@ export class Applier {
     try {
       while (this.#waiting.length > 0) {
         const work = this.#waiting.shift()!
-        if (work.kind === 'restore') await this.#restore(work.meta, work.logReset)
+        if (work.kind === 'restore') await this.#restore(work.meta, work.content, work.logReset)
         else await this.#apply(work.entries)
       }
     } catch (error) {
@@ -81,8 +88,17 @@ export class Applier {
     this.#events.applied(entries, results)
   }
 
-  async #restore(meta: SnapshotMeta, logReset: Promise<void>): Promise<void> {
+  async #restore(
+    meta: SnapshotMeta,
+    content: AsyncIterable<Uint8Array>,
+    logReset: Promise<void>,
+  ): Promise<void> {
     await logReset
+    await this.#stateMachine.restore(meta, content)
+    this.#events.restored(meta)
+  }
+
+  #contentOf(meta: SnapshotMeta): AsyncIterable<Uint8Array> {
     const found = this.#snapshots.list().find(({index, term}) => {
       return index === meta.index && term === meta.term
     })
@@ -92,7 +108,6 @@ export class Applier {
         `the snapshot at index ${meta.index} is gone before it was installed`,
       )
     }
-    await this.#stateMachine.restore(meta, this.#snapshots.content(found.id))
-    this.#events.restored(meta)
+    return this.#snapshots.content(found.id)
   }
 }

@@ -101,7 +101,10 @@ export interface SnapshotStore {
   latest(): SnapshotInfo | undefined
   /** Writes, syncs, verifies, renames, syncs the directory; then drops the oldest beyond its limit. */
   create(source: StateSnapshot): Promise<SnapshotInfo>
-  /** The logical content, verified block by block; throws RAFTCTL_DATA_DAMAGED. */
+  /**
+   * The logical content, verified block by block; throws RAFTCTL_DATA_DAMAGED. Readable to its end
+   * even if the snapshot is dropped after this call; to be read, or its file stays open.
+   */
   content(id: string): AsyncIterable<Uint8Array>
   /** The file as bytes, from `offset`, in chunks of at most `chunkBytes`. */
   read(id: string, offset: number, chunkBytes: number): AsyncIterable<Uint8Array>

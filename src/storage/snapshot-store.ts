@@ -144,13 +144,9 @@ export class FileSnapshotStore implements SnapshotStore {
     }
   }
 
-  async *content(id: string): AsyncGenerator<Uint8Array> {
-    const snapshot = openSnapshotFile(this.#fs, this.#listedPathOf(id))
-    try {
-      yield* readBlocks(this.#fs, snapshot)
-    } finally {
-      snapshot.file.close()
-    }
+  /** Opened at once, so that it can be read to its end even if it is dropped meanwhile. */
+  content(id: string): AsyncGenerator<Uint8Array> {
+    return this.#blocks(openSnapshotFile(this.#fs, this.#listedPathOf(id)))
   }
 
   /** Nothing is checked here: the receiver verifies the whole file. */
@@ -232,6 +228,14 @@ export class FileSnapshotStore implements SnapshotStore {
     for (const {id} of dropped) this.#fs.remove(this.#pathOf(id))
     await this.#fs.syncDirectory(this.#directory)
     return info
+  }
+
+  async *#blocks(snapshot: SnapshotFile): AsyncGenerator<Uint8Array> {
+    try {
+      yield* readBlocks(this.#fs, snapshot)
+    } finally {
+      snapshot.file.close()
+    }
   }
 
   #pathOf(id: string): string {
