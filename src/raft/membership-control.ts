@@ -150,10 +150,18 @@ export function askAboutRemoval(raft: RaftState): void {
   }
 }
 
-/** A member's word, from a committed membership, that we are none; ids are never used again. */
+/**
+ * A member's word, from a committed membership, that we are none; ids are never used again.
+ *
+ * At the first word we go on voting for a while: it may come from the only member that knows, and
+ * should that one die now, the others might need our vote to find out. So we ask again.
+ */
 export function handleMemberRemoved(raft: RaftState, message: MemberRemoved): void {
   if (message.membershipIndex < raft.membership.index) return
   if (!isRemovedId(raft.membership, raft.nodeId)) {
+    raft.removalToldTick ??= raft.tick
+    const waitedTicks = raft.tick - raft.removalToldTick
+    if (waitedTicks < FAREWELL_TIMEOUTS * raft.config.electionTicks) return
     becomeFollower(raft, raft.currentTerm, undefined)
     raft.removed = true
     return

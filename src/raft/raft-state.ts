@@ -49,6 +49,8 @@ export class RaftState {
   membershipsApplying: Membership[] = []
   /** No member any more, and nobody needs our vote to find that out. */
   removed = false
+  /** When we first heard of a removal that we have not applied ourselves. */
+  removalToldTick: number | undefined
   /** Members that have applied our removal, as we have. */
   removalWitnesses = new Set<NodeId>()
   snapshotIndex: LogIndex = logIndex(0)

@@ -129,3 +129,22 @@ test('a leader without a quorum steps down within an election timeout of the las
 
   expect([roleBefore, leader.raft.role]).toEqual(['leader', 'follower'])
 })
+
+// The leader of 1 to 4 has applied the removal of 2, the others have it in their logs only. Node 2 hears
+// of it from the leader, which dies: under the old membership 3 and 4 need the vote of 2.
+test('a member that hears of its removal from one goes on voting until it hears of it again', () => {
+  const node = driverAt({id: n2, voters: [n1, n2, n3, n4], last: at(1, 4), term: term(1)})
+  const word = {kind: 'member-removed', from: n1, membershipIndex: logIndex(5)} as const
+  const ask = {kind: 'request-vote', from: n3, last: at(1, 5), force: false, commit: at(1, 4)}
+
+  node.step(word)
+  const atFirst = node.raft.removed
+  node.step({...ask, term: term(2)} as Parameters<typeof node.step>[0])
+  const votes = ofKind(node.perform(), 'request-vote-response')
+  node.tick(20)
+  node.step(word)
+
+  expect(atFirst).toBe(false)
+  expect(votes).toMatchObject([{to: n3, granted: true}])
+  expect(node.raft.removed).toBe(true)
+})

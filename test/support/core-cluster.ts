@@ -82,6 +82,8 @@ export class CoreCluster {
   cut = new Set<NodeId>()
   /** Neither ticks nor reads its mail, which waits. */
   readonly paused = new Set<NodeId>()
+  /** Removed, and stopped because of it. */
+  readonly gone = new Set<NodeId>()
   /** Copies of what was delivered, or lost, that come once more much later. */
   late: {message: Message; state: State | undefined}[] = []
   /** What any node applied at an index: nobody may apply anything else there. */
@@ -153,6 +155,22 @@ export class CoreCluster {
     server.staged = []
     server.persisted = 0
     this.#commitSeen.delete(server.id)
+  }
+
+  /** Starts whoever is down, except for those that were told of their removal and stopped. */
+  startAll(): void {
+    for (const server of this.servers.values()) {
+      if (!server.raft && !this.gone.has(server.id)) this.start(server)
+    }
+  }
+
+  /** Who is told that it is no member any more stops for good, as its process would. */
+  stopRemoved(): void {
+    for (const server of this.running) {
+      if (!server.raft!.removed) continue
+      this.gone.add(server.id)
+      this.crash(server)
+    }
   }
 
   /** Loses everything that was not synced or flushed. */

@@ -48,9 +48,10 @@ export function runSchedule(seed: number, steps: number): CoreCluster {
   })
   for (let step = 0; step < steps; step++) {
     const roll = cluster.random() % 1000
+    if (cluster.chance(1)) cluster.stopRemoved()
     const server = cluster.pick(cluster.active)
     if (!server) {
-      for (const down of cluster.servers.values()) if (!down.raft) cluster.start(down)
+      cluster.startAll()
       cluster.paused.clear()
       continue
     }
@@ -68,7 +69,7 @@ export function runSchedule(seed: number, steps: number): CoreCluster {
     } else if (roll < 972) cluster.snapshot(server, cluster.random() % 10)
     else if (roll < 979) cluster.crash(server)
     else if (roll < 990) {
-      for (const down of cluster.servers.values()) if (!down.raft) cluster.start(down)
+      cluster.startAll()
     } else if (roll < 993) part(cluster)
     else if (roll < 996) {
       const target = cluster.pick(server.raft!.voters)
@@ -88,8 +89,9 @@ export function runSchedule(seed: number, steps: number): CoreCluster {
 function describe(cluster: CoreCluster): string {
   return [...cluster.servers.values()]
     .map(({id, raft}) => {
+      if (!raft) return `\n  ${id} stopped`
       const {role, currentTerm, lastIndex, commitIndex, lastApplied, removed, membership} =
-        raft!.status()
+        raft.status()
       const {index, voters, votersOutgoing} = membership
       const at = `term ${currentTerm}, last ${lastIndex}, commit ${commitIndex}, applied ${lastApplied}`
       const by = `membership ${index}: [${voters}] [${votersOutgoing}]`
@@ -125,7 +127,7 @@ export function heal(cluster: CoreCluster): void {
     latePercent: 0,
     slow: undefined,
   })
-  for (const server of cluster.servers.values()) if (!server.raft) cluster.start(server)
+  cluster.startAll()
   cluster.settle(200)
   const {leader} = cluster
   check(leader !== undefined, `a leader is found: ${describe(cluster)}`)
