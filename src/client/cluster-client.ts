@@ -11,6 +11,7 @@ import {Pipeline} from './pipeline.js'
 import {type Attempt, Router} from './router.js'
 import {downloadSnapshot} from './snapshot-reader.js'
 import type * as types from './types.js'
+import {watchChanges} from './watch-reader.js'
 import {
   appliedMembershipOf,
   entryRangesOf,
@@ -297,8 +298,15 @@ export class ClusterClient {
   }
 
   /** Applied once, however often it had to be sent. */
-  put(key: Uint8Array, value: Uint8Array): Promise<types.KeyPut> {
-    return this.#kv.put(key, value)
+  put(
+    key: Uint8Array,
+    value: Uint8Array,
+    options: {
+      /** RAFTCTL_COMPARE_FAILED unless the key has this version; 0: it does not exist. */
+      readonly expectedVersion?: number | undefined
+    } = {},
+  ): Promise<types.KeyPut> {
+    return this.#kv.put(key, value, options)
   }
 
   /** Linearizable. undefined: there is no such key. */
@@ -313,6 +321,28 @@ export class ClusterClient {
   /** In key order; linearizable as of its first page. */
   range(options: types.RangeOptions = {}): AsyncIterable<types.KeyValue> {
     return this.#kv.range(options)
+  }
+
+  /** Every change from a version on, in log order, over changes of the leader. */
+  watch(options: types.WatchOptions = {}): AsyncIterable<types.KeyChange> {
+    const {timeoutMs, signal} = this
+    return watchChanges(this.#router, this.#connections, {...options, timeoutMs, signal})
+  }
+
+  /** An entry at which every member takes the hash of its state; answers its index. */
+  checkpoint(): Promise<number> {
+    return this.#kv.checkpoint()
+  }
+
+  /**
+   * The hash that the node at `address` took at a checkpoint, once it has applied that.
+   * RAFTCTL_INDEX_NOT_FOUND when it has none.
+   */
+  async checkpointHash(address: string, index: number): Promise<string> {
+    const node = this.#connections.to(address)
+    const request = {index: BigInt(index)}
+    const method = node.kv.hash.bind(node.kv)
+    return (await unary(address, method, request, this.#time()).catch(rethrow)).hash
   }
 
   /** Many writes in flight on one stream, with a session of their own. */

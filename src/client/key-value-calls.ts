@@ -23,9 +23,14 @@ export class KeyValueCalls {
     this.#times = times
   }
 
-  async put(key: Uint8Array, value: Uint8Array): Promise<KeyPut> {
+  async put(
+    key: Uint8Array,
+    value: Uint8Array,
+    {expectedVersion}: {readonly expectedVersion?: number | undefined} = {},
+  ): Promise<KeyPut> {
+    const expected = expectedVersion === undefined ? undefined : BigInt(expectedVersion)
     const answer = await this.#write((write, {node, timeoutMs}) => {
-      const request = {key: bytes(key), value: bytes(value), write, expectedVersion: undefined}
+      const request = {key: bytes(key), value: bytes(value), write, expectedVersion: expected}
       const time = this.#time(timeoutMs)
       return unary(node.address, node.kv.put.bind(node.kv), request, time)
     })
@@ -84,6 +89,14 @@ export class KeyValueCalls {
     } finally {
       await pages.return()
     }
+  }
+
+  /** An entry at which every member takes the hash of its state; answers its index. */
+  async checkpoint(): Promise<number> {
+    const {index} = await this.#router.onLeader('read', ({node, timeoutMs}) =>
+      unary(node.address, node.kv.checkpoint.bind(node.kv), {}, this.#time(timeoutMs)),
+    )
+    return toSafeNumber(index)
   }
 
   async #write<T>(send: (write: WriteContext, attempt: Attempt) => Promise<T>): Promise<T> {

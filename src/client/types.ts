@@ -321,3 +321,22 @@ export interface RangeOptions {
   readonly limit?: number | undefined
   readonly stale?: boolean | undefined
 }
+
+/** What one write did to one key. */
+export interface KeyChange {
+  readonly op: 'put' | 'delete'
+  readonly key: Uint8Array
+  /** Empty for a delete. */
+  readonly value: Uint8Array
+  /** Log index of the write. */
+  readonly version: number
+}
+
+export interface WatchOptions {
+  /** Inclusive; undefined for the first key. */
+  readonly start?: Uint8Array | undefined
+  /** Exclusive; undefined for no end. */
+  readonly end?: Uint8Array | undefined
+  /** Changes after this version; undefined: from now on. */
+  readonly after?: number | undefined
+}

@@ -4,7 +4,7 @@
  *
  *   offset  bytes  field
  *        0      1  version: 1
- *        1      1  operation: 1 put, 2 delete, 3 open-session
+ *        1      1  operation: 1 put, 2 delete, 3 open-session, 4 checkpoint
  *        2      1  flags: 1 session, 2 expected version
  *        3      1  zero
  *        4     24  with a session: its id, the sequence, the lowest unanswered sequence
@@ -54,7 +54,12 @@ export interface OpenSessionCommand {
   readonly op: 'open-session'
 }
 
-export type Command = PutCommand | DeleteCommand | OpenSessionCommand
+/** Changes nothing; every member takes the hash of its state at this entry. */
+export interface CheckpointCommand {
+  readonly op: 'checkpoint'
+}
+
+export type Command = PutCommand | DeleteCommand | OpenSessionCommand | CheckpointCommand
 
 export interface Malformed {
   readonly op: 'malformed'
@@ -62,7 +67,7 @@ export interface Malformed {
 }
 
 const VERSION = 1
-const OPERATIONS = ['', 'put', 'delete', 'open-session'] as const
+const OPERATIONS = ['', 'put', 'delete', 'open-session', 'checkpoint'] as const
 const FLAG_SESSION = 1
 const FLAG_EXPECTED_VERSION = 2
 const HEADER_BYTES = 4
@@ -73,7 +78,9 @@ const SESSION_BYTES = 24
  * of key and value: what is encoded is never malformed.
  */
 export function encodeCommand(command: Command): Uint8Array {
-  if (command.op === 'open-session') return Uint8Array.of(VERSION, 3, 0, 0)
+  if (command.op === 'open-session' || command.op === 'checkpoint') {
+    return Uint8Array.of(VERSION, OPERATIONS.indexOf(command.op), 0, 0)
+  }
   const {op, key, session, expectedVersion} = command
   checkKey(key)
   const value = op === 'put' ? command.value : EMPTY
@@ -118,7 +125,7 @@ export function decodeCommand(data: Uint8Array): Command | Malformed {
   const flags = data[2]!
   if (op === undefined || op === '') return malformed('unknown operation')
   if (flags > 3 || data[3] !== 0) return malformed('unknown flags')
-  if (op === 'open-session') {
+  if (op === 'open-session' || op === 'checkpoint') {
     if (flags !== 0 || data.length !== HEADER_BYTES) return malformed('bytes left over')
     return {op}
   }
@@ -163,12 +170,13 @@ export type CommandDescription =
       readonly sequence: number | null
     }
   | OpenSessionCommand
+  | CheckpointCommand
   | Malformed
 
 /** Never throws; key and value are views of `data`. */
 export function describeCommand(data: Uint8Array): CommandDescription {
   const command = decodeCommand(data)
-  if (command.op === 'malformed' || command.op === 'open-session') return command
+  if (command.op !== 'put' && command.op !== 'delete') return command
   const where = {
     expectedVersion: command.expectedVersion ?? null,
     sessionId: command.session?.sessionId ?? null,

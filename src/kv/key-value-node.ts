@@ -1,13 +1,20 @@
 import type {NodeHost} from '../node/api.js'
-import {type KeyValueReader, notInitialised, runtimeOf, withLeader} from './requests.js'
+import type {LogIndex} from '../raft/types.js'
+import {
+  type KeyValueHistory,
+  type KeyValueReader,
+  notInitialised,
+  runtimeOf,
+  withLeader,
+} from './requests.js'
 import type {CommandResult} from './state.js'
 
 /** What all handlers of one node share. */
 export class KeyValueNode {
   readonly #host: NodeHost
-  readonly #stateMachine: () => KeyValueReader | undefined
+  readonly #stateMachine: () => (KeyValueReader & KeyValueHistory) | undefined
 
-  constructor(host: NodeHost, stateMachine: () => KeyValueReader | undefined) {
+  constructor(host: NodeHost, stateMachine: () => (KeyValueReader & KeyValueHistory) | undefined) {
     this.#host = host
     this.#stateMachine = stateMachine
   }
@@ -17,12 +24,18 @@ export class KeyValueNode {
     return result as CommandResult
   }
 
+  /** The same, with the index of the entry. */
+  async proposeAt(data: Uint8Array): Promise<{index: LogIndex; result: CommandResult}> {
+    const {index, result} = await runtimeOf(this.#host).propose(data)
+    return {index, result: result as CommandResult}
+  }
+
   async readBarrier(): Promise<void> {
     await runtimeOf(this.#host).readBarrier()
   }
 
   /** Throws RAFTCTL_NOT_INITIALISED on a pristine node. */
-  state(): KeyValueReader {
+  state(): KeyValueReader & KeyValueHistory {
     const state = this.#stateMachine()
     if (state === undefined) throw notInitialised(this.#host)
     return state

@@ -9,7 +9,6 @@
  * seldom. A crash falls back to the last durable transaction, which holds the applied index that it
  * stands for; the log continues from there.
  */
-import {createHash} from 'node:crypto'
 import {setImmediate} from 'node:timers/promises'
 import {RaftctlError} from '../errors.js'
 import type {StateMachine, StateSnapshot} from '../node/ports.js'
@@ -18,6 +17,8 @@ import type {Membership} from '../raft/membership.js'
 import type {SnapshotMeta} from '../raft/messages.js'
 import type {Entry, LogIndex, Term} from '../raft/types.js'
 import type {ByteString} from './bytes.js'
+import {ChangeLog} from './changes.js'
+import {Checkpoints, hashOf} from './checkpoints.js'
 import {readContent, writeContent} from './content.js'
 import {Generations} from './generations.js'
 import type {Layer} from './layers.js'
@@ -47,6 +48,9 @@ const RESTORE_BATCH_RECORDS = 8192
 
 export class LmdbStateMachine implements StateMachine {
   readonly #generations: Generations
+  /** The last changes, for watchers. */
+  readonly changes: ChangeLog
+  readonly #checkpoints = new Checkpoints()
   readonly #views = new Set<StoreView>()
   #store: LmdbStore
   #state: KeyValueState
@@ -63,6 +67,7 @@ export class LmdbStateMachine implements StateMachine {
     this.#store = store
     this.#state = new KeyValueState(store)
     this.#durableIndex = this.#state.appliedIndex
+    this.changes = new ChangeLog(this.#state.appliedIndex)
   }
 
   /**
@@ -125,7 +130,13 @@ export class LmdbStateMachine implements StateMachine {
   async apply(entries: readonly Entry[]): Promise<(CommandResult | undefined)[]> {
     this.#checkUsable()
     invariant(!this.#restoring, 'nothing is applied during a restore')
-    const results = entries.map(entry => this.#state.apply(entry))
+    const results = entries.map(entry => {
+      const result = this.#state.apply(entry)
+      this.changes.add(entry, result)
+      if (result?.kind === 'checkpoint') this.#checkpoints.take(this.snapshot())
+      return result
+    })
+    this.changes.advance(this.appliedIndex)
     const {bytes, entries: count} = this.#state.openLayer
     if (bytes >= LAYER_BYTES_MAX || count >= LAYER_ENTRIES_MAX) this.#state.seal()
     this.#write()
@@ -183,13 +194,12 @@ export class LmdbStateMachine implements StateMachine {
    */
   async hash(): Promise<{index: LogIndex; hash: string}> {
     const snapshot = this.snapshot()
-    try {
-      const hash = createHash('sha256')
-      for await (const chunk of snapshot.content) hash.update(chunk)
-      return {index: snapshot.meta.index, hash: hash.digest('hex')}
-    } finally {
-      snapshot.close()
-    }
+    return {index: snapshot.meta.index, hash: await hashOf(snapshot)}
+  }
+
+  /** The same as of a checkpoint entry; undefined when none was applied there, or it is forgotten. */
+  checkpointHash(index: number): Promise<string> | undefined {
+    return this.#checkpoints.hashAt(index)
   }
 
   /**
@@ -258,6 +268,8 @@ export class LmdbStateMachine implements StateMachine {
     this.#store = store
     this.#state = state
     this.#durableIndex = state.appliedIndex
+    this.#checkpoints.clear()
+    this.changes.reset(state.appliedIndex)
     await old.close()
   }
 

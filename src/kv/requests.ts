@@ -11,6 +11,7 @@ import type {
   PutResponse,
   WriteContext,
 } from '../rpc/gen/raftctl/v1/kv.js'
+import type {ChangeLog} from './changes.js'
 import {encodeCommand, type SessionContext} from './command.js'
 import type {KeyRange, RangeResult} from './range.js'
 import type {StoredValue} from './records.js'
@@ -21,6 +22,13 @@ export interface KeyValueReader {
   readonly appliedIndex: LogIndex
   get(key: Uint8Array): StoredValue | undefined
   range(range: KeyRange): RangeResult
+}
+
+/** What watching and comparing members need besides. */
+export interface KeyValueHistory {
+  readonly changes: ChangeLog
+  /** undefined: no checkpoint was applied there, or it is forgotten. */
+  checkpointHash(index: number): Promise<string> | undefined
 }
 
 /** Throws RAFTCTL_USAGE and RAFTCTL_TOO_LARGE. */

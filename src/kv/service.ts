@@ -1,11 +1,14 @@
 import type {ServerUnaryCall, ServerWritableStream, sendUnaryData} from '@grpc/grpc-js'
+import {RaftctlError} from '../errors.js'
 import type {NodeHost} from '../node/api.js'
 import {toSafeNumber} from '../rpc/codec.js'
 import type {
   GetRequest,
+  HashResponse,
   KeyValueServiceServer,
   RangePage,
   RangeRequest,
+  WatchPage,
 } from '../rpc/gen/raftctl/v1/kv.js'
 import {toServiceError} from '../rpc/status.js'
 import {checkKey, encodeCommand} from './command.js'
@@ -18,10 +21,12 @@ import {
   encodePut,
   failureOf,
   getResponse,
+  type KeyValueHistory,
   type KeyValueReader,
   putResponse,
   toBuffer,
 } from './requests.js'
+import {serveWatch} from './watch.js'
 
 /**
  * The handlers of KeyValueService. Writes are proposed and answered once applied here; reads wait for
@@ -29,7 +34,7 @@ import {
  */
 export function keyValueService(
   host: NodeHost,
-  stateMachine: () => KeyValueReader | undefined,
+  stateMachine: () => (KeyValueReader & KeyValueHistory) | undefined,
 ): KeyValueServiceServer {
   const node = new KeyValueNode(host, stateMachine)
 
@@ -45,7 +50,34 @@ export function keyValueService(
     return {sessionId: BigInt(result.sessionId)}
   }
 
+  async function checkpoint() {
+    const {index, result} = await node.proposeAt(encodeCommand({op: 'checkpoint'}))
+    if (result.kind !== 'checkpoint') throw failureOf(result)
+    return {index: BigInt(index)}
+  }
+
   return {
+    checkpoint: unary(node, checkpoint),
+    hash: (call, callback) => {
+      const gone = new AbortController()
+      call.on('cancelled', () => gone.abort())
+      checkpointHash(node, toSafeNumber(call.request.index), gone.signal).then(
+        response => callback(null, response),
+        (error: unknown) => callback(toServiceError(node.failure(error))),
+      )
+    },
+    watch: call => {
+      const gone = new AbortController()
+      for (const event of ['error', 'cancelled', 'close']) call.on(event, () => gone.abort())
+      const write = async (page: WatchPage) => {
+        if (!call.write(page)) await drained(call)
+      }
+      const changes = () => node.state().changes
+      serveWatch(changes, call.request, {write, gone: gone.signal}).then(
+        () => call.end(),
+        (error: unknown) => call.emit('error', toServiceError(node.failure(error))),
+      )
+    },
     put: unary(node, async request => putResponse(await node.propose(encodePut(request)))),
     delete: unary(node, async request => deleteResponse(await node.propose(encodeDelete(request)))),
     get: unary(node, get),
@@ -71,6 +103,26 @@ function unary<Request, Response>(
       (error: unknown) => callback(toServiceError(node.failure(error))),
     )
   }
+}
+
+/** The node may stop meanwhile, and tell nobody. */
+const LOOK_AGAIN_MS = 1000
+
+/** Waits until the checkpoint is applied here, or nobody listens. */
+async function checkpointHash(
+  node: KeyValueNode,
+  index: number,
+  gone: AbortSignal,
+): Promise<HashResponse> {
+  while (node.state().appliedIndex < index && !gone.aborted) {
+    await node.state().changes.next(gone, LOOK_AGAIN_MS)
+  }
+  const hash = await node.state().checkpointHash(index)
+  if (hash !== undefined) return {index: BigInt(index), hash}
+  throw new RaftctlError('RAFTCTL_INDEX_NOT_FOUND', `this node has no hash at index ${index}`, {
+    hint: 'It got there by a snapshot, or it was long ago: take another with "raftctl kv hash".',
+    details: {index},
+  })
 }
 
 /** Each page is read on its own, so that a slow reader holds no view of the state. */
@@ -102,7 +154,7 @@ function toWireItem({key, value, version}: RangeItem, keysOnly: boolean) {
 }
 
 /** Also when the stream is over. */
-function drained(call: ServerWritableStream<RangeRequest, RangePage>): Promise<void> {
+function drained<Request, Page>(call: ServerWritableStream<Request, Page>): Promise<void> {
   return new Promise(resolve => {
     const done = () => {
       for (const event of ['drain', 'close', 'cancelled', 'error']) call.off(event, done)

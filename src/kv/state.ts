@@ -49,6 +49,7 @@ export type CommandResult =
   | KeptResult
   | SessionRefusal
   | {readonly kind: 'session-opened'; readonly sessionId: number}
+  | {readonly kind: 'checkpoint'}
   | {readonly kind: 'malformed'; readonly reason: string}
 
 /** What a record in memory costs beside its bytes, about. */
@@ -199,6 +200,8 @@ export class KeyValueState {
         this.#dropSessions(this.#sessions.open(entry.index))
         this.#dirtySessions.add(entry.index)
         return {kind: 'session-opened', sessionId: entry.index}
+      case 'checkpoint':
+        return {kind: 'checkpoint'}
       case 'put':
       case 'delete':
         return this.#applyWrite(command, entry.index)

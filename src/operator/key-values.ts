@@ -1,4 +1,5 @@
 import type {ClusterClient} from '../client/cluster-client.js'
+import type {KeyChange} from '../client/types.js'
 import {RaftctlError} from '../errors.js'
 import {textValueOf} from './text-value.js'
 
@@ -83,6 +84,53 @@ function highest(a: Buffer | undefined, b: Buffer | undefined): Buffer | undefin
 function lowest(a: Buffer | undefined, b: Buffer | undefined): Buffer | undefined {
   if (a === undefined || b === undefined) return a ?? b
   return Buffer.compare(a, b) <= 0 ? a : b
+}
+
+/** A change as `--json` shows it; the value of a delete is null. */
+export interface KeyChangeRecord {
+  readonly op: 'put' | 'delete'
+  readonly key: string
+  readonly keyEncoding: 'utf8' | 'base64'
+  readonly value: string | null
+  readonly valueEncoding: 'utf8' | 'base64' | null
+  readonly version: number
+}
+
+export interface WatchWish {
+  /** This key alone. */
+  readonly key?: string | undefined
+  readonly prefix?: string | undefined
+  /** Changes after this version; undefined: from now on. */
+  readonly after?: number | undefined
+  /** How many; undefined: until told to stop. */
+  readonly count?: number | undefined
+}
+
+export async function* watchKeys(
+  client: ClusterClient,
+  {key, prefix, after, count = Number.POSITIVE_INFINITY}: WatchWish,
+): AsyncGenerator<KeyChangeRecord> {
+  let bounds: {start?: Uint8Array; end?: Uint8Array | undefined} = {}
+  if (key !== undefined) bounds = {start: Buffer.from(key), end: Buffer.from(`${key}\0`)}
+  else if (prefix !== undefined) bounds = prefixBounds(Buffer.from(prefix))
+  let left = count
+  for await (const change of client.watch({...bounds, after})) {
+    yield changeRecord(change)
+    if (--left <= 0) return
+  }
+}
+
+function changeRecord({op, key: keyBytes, value: valueBytes, version}: KeyChange): KeyChangeRecord {
+  const key = textValueOf(keyBytes)
+  const value = op === 'put' ? textValueOf(valueBytes) : undefined
+  return {
+    op,
+    key: key.text,
+    keyEncoding: key.encoding,
+    value: value?.text ?? null,
+    valueEncoding: value?.encoding ?? null,
+    version,
+  }
 }
 
 export interface KeyDeletion {

@@ -25,8 +25,13 @@ export function wantedPut(
   return {kind: 'pair', key, value: value === '-' ? undefined : Buffer.from(value)}
 }
 
-export function putPair(client: ClusterClient, key: string, value: Uint8Array): Promise<KeyPut> {
-  return client.put(Buffer.from(key), value)
+export function putPair(
+  client: ClusterClient,
+  key: string,
+  value: Uint8Array,
+  options: {readonly expectedVersion?: number | undefined} = {},
+): Promise<KeyPut> {
+  return client.put(Buffer.from(key), value, options)
 }
 
 /** RAFTCTL_TOO_LARGE as soon as it is more than a value can be. */

@@ -75,6 +75,10 @@ export class Log {
     return encodeEntry(logIndex(this.#next++), term(this.#term), 'blank')
   }
 
+  checkpoint(): Entry {
+    return this.command(encodeCommand({op: 'checkpoint'}))
+  }
+
   membership(name?: string): Entry {
     const data = encodeMembership(membershipOf(this.#next, name))
     return encodeEntry(logIndex(this.#next++), term(this.#term), 'membership', data)

@@ -1,15 +1,20 @@
 import * as grpc from '@grpc/grpc-js'
 import {expect, onTestFinished, test} from 'vitest'
 import {ERRORS, GRPC_STATUS, RaftctlError} from '../../src/errors.js'
+import {ChangeLog} from '../../src/kv/changes.js'
+import {hashOf} from '../../src/kv/checkpoints.js'
 import {PIPELINE_MESSAGE_OPERATIONS_MAX, PIPELINE_OUTSTANDING_MAX} from '../../src/kv/pipeline.js'
 import {keyValueService} from '../../src/kv/service.js'
 import type {Applied, NodeHost, NodeRuntimeApi} from '../../src/node/api.js'
-import {logIndex, nodeId, term} from '../../src/raft/types.js'
+import {type Entry, logIndex, nodeId, term} from '../../src/raft/types.js'
 import {
+  type CheckpointResponse,
   type DeleteRequest,
   type DeleteResponse,
   type GetRequest,
   type GetResponse,
+  type HashRequest,
+  type HashResponse,
   KeyValueServiceClient,
   KeyValueServiceService,
   type OpenSessionResponse,
@@ -19,13 +24,31 @@ import {
   type PutRequest,
   type PutResponse,
   type RangePage,
+  type WatchPage,
+  type WatchRequest,
 } from '../../src/rpc/gen/raftctl/v1/kv.js'
 import {fromServiceError} from '../../src/rpc/status.js'
 import {MemoryStateMachine} from '../../src/sim/memory-state-machine.js'
 import {Log, membershipOf} from './fixtures.js'
 
 class CountingMachine extends MemoryStateMachine {
+  readonly changes = new ChangeLog(logIndex(0))
+  readonly #hashes = new Map<number, Promise<string>>()
   gets = 0
+
+  override applyNow(entries: readonly Entry[]) {
+    return entries.map(entry => {
+      const [result] = super.applyNow([entry])
+      this.changes.add(entry, result)
+      this.changes.advance(entry.index)
+      if (result?.kind === 'checkpoint') this.#hashes.set(entry.index, hashOf(this.snapshot()))
+      return result
+    })
+  }
+
+  checkpointHash(index: number) {
+    return this.#hashes.get(index)
+  }
 
   override get(key: Uint8Array) {
     this.gets++
@@ -101,6 +124,8 @@ interface Calls {
   get: [GetRequest, GetResponse]
   delete: [DeleteRequest, DeleteResponse]
   openSession: [object, OpenSessionResponse]
+  checkpoint: [object, CheckpointResponse]
+  hash: [HashRequest, HashResponse]
 }
 
 /** One unary call; rejects with the RaftctlError that travelled. */
@@ -480,3 +505,79 @@ test('a pipeline whose client goes away in the middle leaves the service answeri
 
   expect(got.value.toString()).toBe('1')
 })
+
+function openWatch(client: KeyValueServiceClient, request: Partial<WatchRequest> = {}) {
+  const none = Buffer.alloc(0)
+  const stream = client.watch({start: none, end: none, afterVersion: undefined, ...request})
+  const pages: WatchPage[] = []
+  stream.on('data', (page: WatchPage) => pages.push(page))
+  const ended = new Promise<unknown>(resolve => {
+    stream.on('error', error => resolve(fromServiceError(error as grpc.ServiceError)))
+  })
+  onTestFinished(() => stream.cancel())
+  const versions = () => pages.flatMap(({changes}) => changes.map(each => Number(each.version)))
+  return {pages, ended, versions}
+}
+
+test('a watcher gets every change after its version, those of before its call too', async () => {
+  const group = new Group()
+  const client = await serve(group)
+  for (let i = 1; i <= 5; i++) await call(client, 'put', putRequest(`k${i}`, 'v'))
+
+  const watch = openWatch(client, {afterVersion: 2n})
+  await until(() => watch.versions().length === 3)
+  await call(client, 'put', putRequest('k6', 'v'))
+  await until(() => watch.versions().length === 4)
+
+  expect(watch.versions()).toEqual([3, 4, 5, 6])
+  expect(Number(watch.pages.at(-1)?.version)).toBe(6)
+})
+
+test('a watcher without a version begins with the next change, of its range alone', async () => {
+  const group = new Group()
+  const client = await serve(group)
+  await call(client, 'put', putRequest('b', 'old'))
+
+  const watch = openWatch(client, {start: Buffer.from('b'), end: Buffer.from('c')})
+  await until(() => watch.pages.length === 1)
+  await call(client, 'put', putRequest('a', 'no'))
+  await call(client, 'put', putRequest('b', 'yes'))
+  await until(() => watch.versions().length === 1)
+
+  expect(watch.pages[0]).toMatchObject({changes: [], version: 1n})
+  expect(watch.versions()).toEqual([3])
+})
+
+test('a watcher whose next change is not held any more is told so', async () => {
+  const group = new Group()
+  const client = await serve(group)
+  group.machine.changes.reset(logIndex(50))
+
+  const watch = openWatch(client, {afterVersion: 49n})
+
+  expect(await watch.ended).toMatchObject({
+    code: 'RAFTCTL_LOG_COMPACTED',
+    details: {firstVersion: 50},
+  })
+})
+
+test('a checkpoint has a hash once it is applied; an index without one has none', async () => {
+  const client = await serve(new Group())
+  await call(client, 'put', putRequest('a', '1'))
+
+  const {index} = await call(client, 'checkpoint', {})
+  const {hash} = await call(client, 'hash', {index})
+
+  expect(hash).toMatch(/^[0-9a-f]{64}$/)
+  await expect(call(client, 'hash', {index: 1n})).rejects.toMatchObject({
+    code: 'RAFTCTL_INDEX_NOT_FOUND',
+  })
+})
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error('it did not come to be')
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}

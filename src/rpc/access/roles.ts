@@ -51,6 +51,10 @@ const NEEDS: Readonly<Record<string, Need>> = {
   '/raftctl.v1.KeyValueService/Range': read,
   '/raftctl.v1.KeyValueService/OpenSession': write,
   '/raftctl.v1.KeyValueService/Pipeline': write,
+  '/raftctl.v1.KeyValueService/Watch': read,
+  // Makes every member read its whole state.
+  '/raftctl.v1.KeyValueService/Checkpoint': admin,
+  '/raftctl.v1.KeyValueService/Hash': read,
   '/raftctl.v1.PeerService/Exchange': peer,
   '/raftctl.v1.PeerService/InstallSnapshot': peer,
   '/grpc.health.v1.Health/Check': 'nobody in particular',
