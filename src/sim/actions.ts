@@ -7,7 +7,8 @@ import {Random} from './random.js'
 import {ACTION_KINDS, type ActionKind, type FaultTraits} from './scenario.js'
 
 export interface Action {
-  readonly atMs: number
+  /** Due once so many steps were handled; or earlier, when nothing else happens for long. */
+  readonly atStep: number
   readonly kind: ActionKind
   /** Chooses whom it happens to. */
   readonly who: number
@@ -17,12 +18,12 @@ export interface Action {
   readonly forMs: number
 }
 
-/** Gives the actions of a seed in order of time, without end. */
+/** Gives the actions of a seed in order of steps, without end. */
 export class ActionSource {
   readonly #random: Random
   readonly #traits: FaultTraits
   readonly #total: number
-  #atMs = 0
+  #atStep = 0
 
   constructor(seed: number, traits: FaultTraits) {
     this.#random = new Random(seed, 2)
@@ -32,10 +33,10 @@ export class ActionSource {
 
   next(): Action {
     const random = this.#random
-    this.#atMs += random.exponential(this.#traits.everyMs)
+    this.#atStep += 1 + Math.round(random.exponential(this.#traits.everySteps))
     const forMs = random.chance(0.2) ? random.between(500, 4000) : random.exponential(200)
     return {
-      atMs: Math.round(this.#atMs * 1000) / 1000,
+      atStep: this.#atStep,
       kind: this.#kind(),
       who: random.uint32(),
       what: random.uint32(),

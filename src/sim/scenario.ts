@@ -57,8 +57,8 @@ export interface ClientTraits {
 }
 
 export interface FaultTraits {
-  /** Mean time between actions. */
-  readonly everyMs: number
+  /** Messages and proposals between actions, on average. */
+  readonly everySteps: number
   /** How often each kind is drawn, against the others. */
   readonly weights: Readonly<Record<ActionKind, number>>
   readonly clockSkew: number
@@ -142,7 +142,7 @@ function drawSettings(random: Random): NodeSettings {
 
 function drawNetwork(random: Random, electionMs: number): NetworkTraits {
   // Some are so slow that candidates meet.
-  const slowMs = electionMs * random.between(0.1, 0.4)
+  const slowMs = electionMs * random.between(0.05, 0.25)
   return {
     loss: random.chance(0.3) ? 0 : random.unit() ** 2 * 0.3,
     duplication: random.chance(0.3) ? 0 : random.unit() ** 2 * 0.5,
@@ -193,5 +193,5 @@ function drawFaults(random: Random): FaultTraits {
   weights.pause += 0.3
   weights.damage *= 0.2
   weights['fail-sync'] *= 0.4
-  return {everyMs: random.between(40, 200), weights, clockSkew: random.pick([0, 0.02, 0.1])}
+  return {everySteps: random.between(40, 250), weights, clockSkew: random.pick([0, 0.02, 0.1])}
 }

@@ -10,7 +10,7 @@ export interface Script {
 
 /** One line of JSON. */
 export function encodeScript({seed, steps, actions}: Script): string {
-  const rows = actions.map(({atMs, kind, who, what, forMs}) => [atMs, kind, who, what, forMs])
+  const rows = actions.map(({atStep, kind, who, what, forMs}) => [atStep, kind, who, what, forMs])
   return JSON.stringify({seed, steps, actions: rows})
 }
 
@@ -24,10 +24,10 @@ export function decodeScript(text: string): Script {
 }
 
 function decodeAction(row: unknown): Action {
-  const [atMs, kind, who, what, forMs] = row as [number, ActionKind, number, number, number]
-  const numbers = [atMs, who, what, forMs]
+  const [atStep, kind, who, what, forMs] = row as [number, ActionKind, number, number, number]
+  const numbers = [atStep, who, what, forMs]
   if (!numbers.every(Number.isFinite) || !ACTION_KINDS.includes(kind)) {
     throw new Error('an action of the script can not be read')
   }
-  return {atMs, kind, who, what, forMs}
+  return {atStep, kind, who, what, forMs}
 }

@@ -47,6 +47,8 @@ export interface SimulationResult {
   readonly actions: readonly Action[]
 }
 
+/** Without an action for so long, simulated, the next one is due whatever the steps. */
+const PATIENCE_MS = 2000
 /** Without a step for so long, simulated, something is stuck for good. */
 const STANDSTILL_MS = 60_000
 
@@ -62,6 +64,9 @@ class Simulation {
   readonly #faults: Faults
   readonly #clients: SimClient[] = []
   readonly #performed: Action[] = []
+  readonly #source: ActionSource
+  #next: Action | undefined
+  #actedMs = 0
   #clientNumbers = 0
   #values = 0
   #membershipsSeen = 0
@@ -71,13 +76,14 @@ class Simulation {
     this.#scenario = options.scenario ?? drawScenario(options.seed)
     this.#world = new World(this.#scenario)
     this.#network = new SimNetwork<SimNode>(this.#world)
+    this.#source = new ActionSource(options.seed, this.#scenario.faults)
     this.#faults = new Faults(this.#world, this.#network)
   }
 
   async run(): Promise<SimulationResult> {
     const {verdict} = this.#world.checks
     this.#found()
-    this.#planActions()
+    this.#next = this.#nextAction()
     this.#startClients()
     await this.#runUntil(() => this.#world.counts.steps >= this.#options.steps, STANDSTILL_MS)
     const ending = new Ending(this.#world, this.#network, this.#clients, () => this.#client())
@@ -131,28 +137,22 @@ class Simulation {
     }
   }
 
-  #planActions(): void {
-    const {seed, actions} = this.#options
-    if (actions !== undefined) {
-      for (const action of actions) this.#plan(action)
-      return
-    }
-    const source = new ActionSource(seed, this.#scenario.faults)
-    const planNext = () => {
-      const action = source.next()
-      this.#plan(action, planNext)
-    }
-    planNext()
+  #nextAction(): Action | undefined {
+    const {actions} = this.#options
+    return actions === undefined ? this.#source.next() : actions[this.#performed.length]
   }
 
-  #plan(action: Action, then?: () => void): void {
-    const world = this.#world
-    world.after(Math.max(0, action.atMs - world.nowMs), () => {
-      if (world.isHealed) return
-      this.#performed.push(action)
-      this.#faults.perform(action)
-      then?.()
-    })
+  /** Does what is due; a cluster in which nothing happens is not left alone for ever. */
+  #act(): void {
+    const {counts, nowMs} = this.#world
+    while (this.#next !== undefined) {
+      const isDue = counts.steps >= this.#next.atStep || nowMs - this.#actedMs > PATIENCE_MS
+      if (!isDue) return
+      this.#actedMs = nowMs
+      this.#performed.push(this.#next)
+      this.#faults.perform(this.#next)
+      this.#next = this.#nextAction()
+    }
   }
 
   #startClients(): void {
@@ -191,6 +191,7 @@ class Simulation {
         for (const task of soon.splice(0)) task()
         if (world.turnsWanted > 0) await this.#settle()
       }
+      if (!world.isHealed) this.#act()
       if (touched.length > 0) {
         for (const process of touched) process.look()
         touched.length = 0
