@@ -44,8 +44,12 @@ export class Applier {
   /** Rebuilds the state from a snapshot, once what was handed over before is applied. */
   restore(meta: SnapshotMeta, logReset: Promise<void>): void {
     if (this.#stopped) return
-    // Taken now: before its turn comes, newer ones may have arrived and pushed it out of the store.
-    this.#submit({kind: 'restore', meta, content: this.#contentOf(meta), logReset})
+    try {
+      // Taken now: before its turn comes, newer ones may have arrived and pushed it out of the store.
+      this.#submit({kind: 'restore', meta, content: this.#contentOf(meta), logReset})
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   /** Finishes the work under way and takes no more. */
@@ -70,12 +74,16 @@ export class Applier {
         else await this.#apply(work.entries)
       }
     } catch (error) {
-      this.#stopped = true
-      this.#waiting = []
-      this.#events.failed(error)
+      this.#fail(error)
     }
     this.#working = false
     for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #fail(error: unknown): void {
+    this.#stopped = true
+    this.#waiting = []
+    this.#events.failed(error)
   }
 
   async #apply(first: readonly Entry[]): Promise<void> {
