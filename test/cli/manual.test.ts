@@ -4,6 +4,7 @@ import {join} from 'node:path'
 import {expect, test} from 'vitest'
 import {globalFlags} from '../../src/cli/global-flags.js'
 import {ERRORS} from '../../src/errors.js'
+import * as limits from '../../src/rpc/limits.js'
 
 const root = join(import.meta.dirname, '..', '..')
 const page = (name: string) => readFileSync(join(root, 'man', name), 'utf8').replaceAll('\\-', '-')
@@ -24,6 +25,30 @@ test('raftctl.1 lists every exit status of the table', () => {
   for (const {exit} of Object.values(ERRORS)) {
     expect(section).toMatch(new RegExp(`^\\.BR? ${exit}\\b`, 'm'))
   }
+})
+
+test('raftctl-network.7 has the limits that are kept', () => {
+  const rows = new Map(
+    [...page('raftctl-network.7').matchAll(/^([^\t\n]+)\t(.+)$/gm)].map(row => [row[1], row[2]]),
+  )
+  const mebi = (bytes: number) => `${bytes / 1024 / 1024} MiB`
+  const seconds = (ms: number) => `${ms / 1000} s`
+
+  expect(Object.fromEntries(rows)).toEqual({
+    'one message': mebi(limits.FRAME_BYTES_MAX),
+    'messages in one batch of a peer': `${limits.BATCH_MESSAGES_MAX}`,
+    connections: `${limits.CONNECTIONS_MAX}`,
+    'connections without an accepted call': `${limits.UNPROVEN_CONNECTIONS_MAX}, the oldest is cut`,
+    'time without an accepted call': seconds(limits.UNPROVEN_MS_MAX),
+    'refused calls before a connection is cut': `${limits.REFUSED_CALLS_MAX}`,
+    'calls at a time on a connection': `${limits.STREAMS_MAX}`,
+    'headers of a call': `128 pairs, ${limits.HEADER_BYTES_MAX / 1024} KiB`,
+    'time to the first message of a call': seconds(limits.FIRST_MESSAGE_MS_MAX),
+    'TLS handshake': seconds(limits.HANDSHAKE_MS_MAX),
+    'sign of life': `asked every ${seconds(limits.KEEPALIVE_MS)}, cut after ${seconds(limits.KEEPALIVE_ANSWER_MS)}`,
+    token: `${limits.TOKEN_LENGTH_MAX} characters`,
+    'file of tokens': `${limits.TOKEN_LINES_MAX} lines, ${mebi(limits.TOKEN_FILE_BYTES_MAX)}`,
+  })
 })
 
 test('raftctl.1 has every global flag', () => {

@@ -5,7 +5,7 @@
  */
 import * as grpc from '@grpc/grpc-js'
 import {RaftctlError} from '../../errors.js'
-import {FIRST_MESSAGE_MS_MAX, REFUSED_CALLS_MAX} from '../limits.js'
+import {FIRST_MESSAGE_MS_MAX, HEADER_BYTES_MAX, REFUSED_CALLS_MAX} from '../limits.js'
 import {toServiceError} from '../status.js'
 import {type Connection, connectionKey} from './connection.js'
 import {type Caller, isOpenToAll, refuseUnlessAllowed} from './roles.js'
@@ -58,7 +58,10 @@ export function gate(
     const admitted = (metadata: grpc.Metadata): boolean => {
       const connection = connections.get(connectionKey(call.getConnectionInfo()))
       const check = () => refuseUnlessAllowed(path, identify(access, connection, metadata))
-      const refusal = isOpenToAll(path) ? undefined : refusalOf(check)
+      const refusal = refusalOf(() => {
+        refuseLongHeaders(metadata)
+        if (!isOpenToAll(path)) check()
+      })
       if (refusal !== undefined) {
         end(refusal)
         if (connection !== undefined) countRefusal(connection)
@@ -147,6 +150,15 @@ function tokenCaller(
   if (caller === undefined) throw unauthenticated('this node does not know the token', 'token')
   connection.accepted = {authorization, tokens, caller}
   return caller
+}
+
+function refuseLongHeaders(metadata: grpc.Metadata): void {
+  let bytes = 0
+  for (const [name, value] of Object.entries(metadata.getMap())) bytes += name.length + value.length
+  if (bytes <= HEADER_BYTES_MAX) return
+  throw new RaftctlError('RAFTCTL_TOO_LARGE', `the headers of the call have ${bytes} bytes`, {
+    hint: `Send at most ${HEADER_BYTES_MAX}.`,
+  })
 }
 
 function countRefusal(connection: Connection): void {

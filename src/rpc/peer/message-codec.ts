@@ -23,13 +23,12 @@ import {
   PeerMessageKind,
   type SnapshotHeader,
 } from '../gen/raftctl/v1/peer.js'
+import {BATCH_MESSAGES_MAX} from '../limits.js'
 
 /** Everything but a snapshot, which has its own stream. */
 export type StreamMessage = Exclude<Message, InstallSnapshot>
 
 const LENGTH_BYTES = 4
-/** More than any sender of ours puts into one batch. */
-const MESSAGES_MAX = 10_000
 const NO_ENTRIES = Buffer.alloc(0)
 
 function setHint(wire: PeerMessage, position: LogPosition): void {
@@ -40,7 +39,7 @@ function setHint(wire: PeerMessage, position: LogPosition): void {
 /** Throws RAFTCTL_USAGE or RAFTCTL_TOO_LARGE for what no sender of ours would write. */
 export function batchFromWire(batch: PeerBatch): StreamMessage[] {
   const {messages} = batch
-  if (messages.length > MESSAGES_MAX) throw malformed('a batch holds too many messages')
+  if (messages.length > BATCH_MESSAGES_MAX) throw malformed('a batch holds too many messages')
   if (batch.groupId === 0n) throw malformed('the group id is missing')
   const group = toSafeNumber(batch.groupId)
   return messages.map(message => messageFromWire(message, group))

@@ -133,6 +133,21 @@ test('a pristine node is initialised by an admin only', async () => {
   expect(host.joins).toEqual([])
 })
 
+test('headers that are too long are refused before anything else', async () => {
+  const {server} = await start()
+
+  const failure = await failureWith(
+    server.address,
+    'Bearer token-admin',
+    (client, metadata, done) => {
+      metadata.set('x-long', 'z'.repeat(17_000))
+      client.status({}, metadata, done)
+    },
+  )
+
+  expect(failure).toMatchObject({code: 'RAFTCTL_TOO_LARGE'})
+})
+
 test('health is open to all', async () => {
   const {server} = await start()
   const client = new HealthClient(server.address, grpc.credentials.createInsecure())
