@@ -25,7 +25,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   rpc: ['node', 'raft', 'errors'],
   client: ['rpc/gen', 'rpc/codec', 'rpc/status', 'rpc/address', 'rpc/security', 'errors'],
   // Log entries are decoded where they are shown: commands by kv, memberships by raft.
-  operator: ['client', 'errors', 'storage', 'kv', ...CORE_VALUES],
+  // A directory's log is compared with a node's by the same fingerprints.
+  operator: ['client', 'errors', 'storage', 'kv', 'rpc/entries-hash', ...CORE_VALUES],
   cluster: ['client', 'errors'],
   cli: ['client', 'operator', 'cluster', 'errors'],
   commands: ['cli', 'operator', 'sim', 'errors'],

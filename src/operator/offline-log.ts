@@ -97,7 +97,7 @@ export async function verifyOfflineLog(dataDir: string): Promise<LogVerification
   }
 }
 
-function openLog(fs: FileSystem, dataDir: string): Promise<WalView> {
+export function openLog(fs: FileSystem, dataDir: string): Promise<WalView> {
   return readWal(fs, groupPaths(dataDir, groupId(1)).wal)
 }
 

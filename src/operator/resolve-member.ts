@@ -6,7 +6,10 @@ import {RaftctlError} from '../errors.js'
  * The member that a person means by an id (all digits), a name or an address.
  * RAFTCTL_MEMBER_NOT_FOUND; RAFTCTL_USAGE with the candidates when it is ambiguous.
  */
-export function resolveMember(status: ClusterStatus, text: string): MemberStatus {
+export function resolveMember(
+  status: Pick<ClusterStatus, 'clusterId' | 'members'>,
+  text: string,
+): MemberStatus {
   const byId = /^\d+$/.test(text)
   const found = status.members.filter(member =>
     byId ? String(member.id) === text : member.name === text || member.address === text,

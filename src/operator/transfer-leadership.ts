@@ -56,3 +56,20 @@ export async function transferLeadership(
     return {changed: true, clusterId, from: leaderId, to: leader.nodeId, term: leader.term}
   }
 }
+
+/**
+ * Leadership leaves the member named, for `target` or for the most caught-up voter; `changed: false`
+ * when it does not lead.
+ */
+export async function moveLeadershipAway(
+  client: ClusterClient,
+  who: string,
+  target: string | undefined,
+): Promise<LeadershipChange> {
+  const {clusterId, leaderId, term, members} = await ledStatus(client)
+  const member = resolveMember({clusterId, members}, who)
+  if (member.id !== leaderId) {
+    return {changed: false, clusterId, from: leaderId, to: leaderId, term}
+  }
+  return transferLeadership(client, target)
+}

@@ -68,7 +68,7 @@ test('raftctl.1 names every command, and none that does not exist', () => {
     .match(/^\.BR? .+$/gm)!
     .filter(line => !/^\.B(?:R? )(?:raftctl|--)/.test(line))
   const named = tags.flatMap(line => {
-    const quoted = [...line.matchAll(/"([a-z]+ [a-z]+)"/g)].map(match => match[1] as string)
+    const quoted = [...line.matchAll(/"([a-z]+ [a-z-]+)"/g)].map(match => match[1] as string)
     return quoted.length > 0 ? quoted : [line.replace(/^\.BR? /, '')]
   })
   expect(named.filter(name => name !== 'destroy').sort()).toEqual(commands.sort())

@@ -171,6 +171,7 @@ export class FakeNode {
       role: this.leads ? 'leader' : 'follower',
       term: BigInt(this.term),
       leaderId: BigInt(this.cluster.leader?.id ?? 0),
+      firstIndex: this.entries[0]?.index ?? 1n,
       lastIndex: BigInt(this.commitIndex),
       commitIndex: BigInt(this.commitIndex),
       membership: this.cluster.membership(),

@@ -13,14 +13,19 @@ export interface Shape {
 }
 
 /** The status that a client would see of a cluster of this shape. */
-export function statusOf({
+export function statusOf(shape: Shape): ClusterStatus {
+  return mergeStatus('c1', {answers: answersOf(shape), failures: new Map(), strangers: []})
+}
+
+/** What each node of it that answers would say. */
+export function answersOf({
   voters,
   learners = [],
   dead = [],
   lagging = [],
   names = {},
   nextMemberId,
-}: Shape): ClusterStatus {
+}: Shape): NodeStatus[] {
   const ids = [...voters, ...learners].sort((a, b) => a - b)
   const leader = voters.find(id => !dead.includes(id) && !lagging.includes(id))!
   const membership = {
@@ -40,7 +45,7 @@ export function statusOf({
     nextMemberId: nextMemberId ?? Math.max(...ids) + 1,
     target: null,
   }
-  const answers = ids
+  return ids
     .filter(id => !dead.includes(id))
     .map(
       (id): NodeStatus => ({
@@ -85,5 +90,4 @@ export function statusOf({
         diskTotalBytes: null,
       }),
     )
-  return mergeStatus('c1', {answers, failures: new Map(), strangers: []})
 }
