@@ -11,6 +11,8 @@ export interface Patch {
 export type Finder =
   /** Random schedules of a cluster of cores, seeds from 1 on. */
   | {readonly kind: 'schedules'; readonly seedsMax: number; readonly isRare: boolean}
+  /** The simulator, seeds from 1 on: whole nodes with the real log and runtime. */
+  | {readonly kind: 'simulation'; readonly seedsMax: number; readonly isRare: boolean}
   /** Tests of the suite: those of `file` whose title has `title` in it, at least one of which fails. */
   | {readonly kind: 'test'; readonly file: string; readonly title?: string}
 
@@ -28,6 +30,13 @@ const SEEDS_MAX = 600
 export const schedules: Finder = {kind: 'schedules', seedsMax: SEEDS_MAX, isRare: false}
 /** It takes hundreds of seeds: looked for on demand, not in every run. */
 export const rareSchedules: Finder = {kind: 'schedules', seedsMax: 10 * SEEDS_MAX, isRare: true}
+
+export const simulation: Finder = {kind: 'simulation', seedsMax: 50, isRare: true}
+
+/** As the table says it. */
+export function finderName(finder: Finder): string {
+  return finder.kind === 'test' ? finder.file : finder.kind
+}
 
 export function testIn(file: string, title?: string): Finder {
   return {kind: 'test', file: `test/${file}.test.ts`, title}

@@ -8,6 +8,7 @@ import type {Defect, Finder} from './defect.js'
 const ROOT = resolve(import.meta.dirname, '../../..')
 const COPIED = ['src', 'commands', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 const RUNNER = 'test/support/schedule-runner'
+const SIMULATOR = 'src/sim/main'
 /** A finder that takes longer than this has found an endless loop. */
 const PATIENCE_MS = 120_000
 
@@ -18,8 +19,26 @@ export interface Found {
   readonly seed: number | undefined
 }
 
-/** Puts the defect into a copy and lets its finder look; undefined when it finds nothing. */
+let looking = 0
+const queue: (() => void)[] = []
+
+/**
+ * Puts the defect into a copy and lets its finder look; undefined when it finds nothing. Two look at a
+ * time: other tests of the same run have clocks to keep.
+ */
 export async function find(defect: Defect): Promise<Found | undefined> {
+  if (looking === 2) await new Promise<void>(resolve => queue.push(resolve))
+  else looking++
+  try {
+    return await findInCopy(defect)
+  } finally {
+    const next = queue.shift()
+    if (next) next()
+    else looking--
+  }
+}
+
+async function findInCopy(defect: Defect): Promise<Found | undefined> {
   const root = await realpath(await mkdtemp(join(tmpdir(), 'raftctl-defect-')))
   try {
     for (const name of COPIED) await cp(join(ROOT, name), join(root, name), {recursive: true})
@@ -46,20 +65,47 @@ async function applyPatches({name, patches}: Defect, root: string): Promise<void
 }
 
 function look(finder: Finder, root: string): Promise<Found | undefined> {
-  return finder.kind === 'schedules' ? runSchedules(finder.seedsMax, root) : runTests(finder, root)
+  switch (finder.kind) {
+    case 'schedules':
+      return runSchedules(finder.seedsMax, root)
+    case 'simulation':
+      return runSimulation(finder.seedsMax, root)
+    case 'test':
+      return runTests(finder, root)
+  }
 }
 
-async function runSchedules(seedsMax: number, root: string): Promise<Found | undefined> {
+/** Compiles a file of the copy, and what it imports, without looking at types. */
+async function compile(file: string, root: string): Promise<void> {
   const config = {
     extends: './tsconfig.json',
-    compilerOptions: {outDir: 'out', sourceMap: false, skipLibCheck: true},
+    compilerOptions: {outDir: 'out', rootDir: '.', sourceMap: false, skipLibCheck: true},
     include: [],
-    files: [`${RUNNER}.ts`],
+    files: [`${file}.ts`],
   }
   await writeFile(join(root, 'tsconfig.runner.json'), JSON.stringify(config))
   const tsc = [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.runner.json']
-  const compiled = await run([...tsc, '--noCheck'], root)
-  if (compiled.status !== 0) throw new Error(`the copy does not compile: ${compiled.output}`)
+  const {status, output} = await run([...tsc, '--noCheck'], root)
+  if (status !== 0) throw new Error(`the copy does not compile: ${output}`)
+}
+
+async function runSimulation(seedsMax: number, root: string): Promise<Found | undefined> {
+  await compile(SIMULATOR, root)
+  const args = ['--seeds', `1..${seedsMax}`, '--steps', '5000', '--json']
+  const {status, output} = await run([`out/${SIMULATOR}.js`, ...args], root)
+  if (status === 0) return undefined
+  if (status === undefined) return {by: 'never ended', seed: undefined}
+  const start = output.indexOf('{')
+  if (start < 0) throw new Error(`the simulator could not be run: ${output}`)
+  const {violations} = JSON.parse(output.slice(start)) as {
+    violations: {seed: number; checker: string; message: string}[]
+  }
+  const {seed, checker, message} = violations[0]!
+  return {by: `${checker}: ${message}`, seed}
+}
+
+async function runSchedules(seedsMax: number, root: string): Promise<Found | undefined> {
+  await compile(RUNNER, root)
   const {status, output} = await run([`out/${RUNNER}.js`, '1', `${seedsMax}`, '4000'], root)
   if (status === 0) return undefined
   if (status === undefined) return {by: 'never ended', seed: undefined}
