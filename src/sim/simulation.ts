@@ -85,7 +85,7 @@ class Simulation {
     this.#found()
     this.#next = this.#nextAction()
     this.#startClients()
-    await this.#runUntil(() => this.#world.counts.steps >= this.#options.steps, STANDSTILL_MS)
+    await this.#runUntil(() => this.#isEnough(), STANDSTILL_MS)
     const ending = new Ending(this.#world, this.#network, this.#clients, () => this.#client())
     if (verdict.violation === undefined) {
       ending.begin()
@@ -94,6 +94,15 @@ class Simulation {
       if (verdict.violation === undefined) this.#world.checks.history.check()
     }
     return this.#result(ending.recoveryMs)
+  }
+
+  /** So many steps, and more until everything that is to be looked at has happened. */
+  #isEnough(): boolean {
+    const {counts, checks} = this.#world
+    const {steps, actions} = this.#options
+    if (counts.steps < steps) return false
+    if (actions !== undefined || counts.steps >= 2 * steps) return true
+    return checks.elections.count > 0 && checks.commits.changes > 1 && counts.installs > 0
   }
 
   #result(recoveryMs: number | undefined): SimulationResult {
