@@ -323,6 +323,8 @@ export class FakeCluster {
   learners: number[] = []
   nextMemberId = 0
   history: cluster.AppliedMembership[] = []
+  stage = 'uniform'
+  target: common.MembershipTarget | undefined
 
   constructor(clusterId = 'c1') {
     this.clusterId = clusterId
@@ -369,8 +371,8 @@ export class FakeCluster {
       observers: [],
       nextMemberId: BigInt(this.nextMemberId || members.length + 1),
       origin: undefined,
-      stage: 'uniform',
-      target: undefined,
+      stage: this.stage,
+      target: this.target,
     }
   }
 
