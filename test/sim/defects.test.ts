@@ -43,7 +43,7 @@ describe.concurrent('put back, this defect is found:', () => {
 })
 
 test.skipIf(simulated)('the table names every defect and its finder', () => {
-  const rows = readFileSync(table, 'utf8')
+  const rows = readFileSync(table, 'utf8').replace(/ +/g, ' ')
 
   for (const {name, finder} of defects) {
     expect(rows).toContain(`| ${name} | ${finderName(finder)} |`)
@@ -58,19 +58,24 @@ afterAll(() => {
   const rows = defects.map(defect => {
     const {area, name, finder} = defect
     const at = found.get(defect)
-    const seeds = at?.seed ?? '–'
-    const by = at === undefined ? 'NOT FOUND' : at.by.split('\n')[0]!.replaceAll('|', '/')
-    return `| ${area} | ${name} | ${finderName(finder)} | ${by} | ${seeds} |`
+    const by = at === undefined ? 'NOT FOUND' : at.by.split('\n')[0]!.replaceAll('|', '/').trim()
+    return [area, name, finderName(finder), by, `${at?.seed ?? '–'}`]
   })
   const text = `# Defects of older designs, put back
 
 Each is a change to a copy of the sources (\`test/sim/defects/\`), looked for by its finder: the random
-schedules of \`test/support/random-schedule.ts\` with seeds from 1 on, or a test of the suite. Written by
-\`RAFT_DEFECTS=all npx vitest run test/sim/defects.test.ts\`: ${found.size} of ${defects.length} found.
+schedules of \`test/support/random-schedule.ts\` or the simulator, with seeds from 1 on, or a test of the
+suite. Written by \`RAFT_DEFECTS=all npx vitest run test/sim/defects.test.ts\`: ${found.size} of ${defects.length} found.
 
-| area | defect | finder | found by | seeds |
-| --- | --- | --- | --- | --- |
-${rows.join('\n')}
+${alignedTable(['area', 'defect', 'finder', 'found by', 'seeds'], rows)}
 `
   writeFileSync(table, text)
 })
+
+/** As the formatter would have it. */
+function alignedTable(head: readonly string[], rows: readonly string[][]): string {
+  const widths = head.map((cell, i) => Math.max(cell.length, ...rows.map(row => row[i]!.length)))
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`
+  return [line(head), line(widths.map(width => '-'.repeat(width))), ...rows.map(line)].join('\n')
+}
