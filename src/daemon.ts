@@ -160,6 +160,7 @@ class NodeProcess implements NodeHost {
       host: () => this,
       snapshots: () => this.#snapshots,
       security: channels,
+      snapshotBytesPerSecond: this.settings.snapshotBytesPerSecond,
       log: (level, event, fields) => this.#log(level, event, fields),
     })
     this.done = new Promise((resolve, reject) => {
@@ -171,7 +172,12 @@ class NodeProcess implements NodeHost {
   /** As of at most a few seconds ago: a file system that hangs must not hold up who asks. */
   get diskSpace(): DiskSpace | undefined {
     this.#disk.refresh()
-    return this.#disk.latest
+    const {latest} = this.#disk
+    return latest && {...latest, isLow: latest.freeBytes < this.settings.lowDiskBytes}
+  }
+  get freeBytes(): number | undefined {
+    this.#disk.refresh()
+    return this.#disk.latest?.freeBytes
   }
   get identity(): NodeIdentity | undefined {
     return this.#group ? this.#directory.identity : undefined
@@ -317,6 +323,7 @@ class NodeProcess implements NodeHost {
       log: wal,
       stateMachine,
       snapshots: store,
+      disk: this,
       events: {
         failed: error => this.#failed(error),
         removed: () => this.#leave(identity),

@@ -41,6 +41,7 @@ export const ERRORS = {
   RAFTCTL_NOT_LEADER: {exit: 11, grpc: 'UNAVAILABLE', retry: true},
   RAFTCTL_NO_QUORUM: {exit: 11, grpc: 'UNAVAILABLE', retry: true},
   RAFTCTL_OVERLOADED: {exit: 11, grpc: 'RESOURCE_EXHAUSTED', retry: true},
+  RAFTCTL_DISK_LOW: {exit: 11, grpc: 'RESOURCE_EXHAUSTED', retry: true},
 
   RAFTCTL_REFUSED: {exit: 12, grpc: 'FAILED_PRECONDITION', retry: false},
   RAFTCTL_LEARNER_LAGS: {exit: 12, grpc: 'FAILED_PRECONDITION', retry: false},

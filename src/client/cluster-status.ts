@@ -119,6 +119,7 @@ function memberStatus(
     uptimeMs: own?.uptimeMs ?? null,
     time: own?.time ?? null,
     blankData,
+    diskLow: own?.diskLow ?? null,
   }
 }
 
@@ -175,6 +176,7 @@ function problemsOf(
     const who = `member ${member.id}${member.name === '' ? '' : ` (${member.name})`}`
     if (member.blankData) problems.push(`${who} runs on an empty data directory`)
     else if (!member.reachable) problems.push(`${who}: ${member.unreachableReason}`)
+    else if (member.diskLow) problems.push(`${who} takes no writes: its disk is nearly full`)
     else if (member.upToDate === false && member.role !== 'observer') {
       problems.push(`${who} is not up to date${member.lag === null ? '' : `: lag ${member.lag}`}`)
     }

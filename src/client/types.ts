@@ -120,6 +120,8 @@ export interface NodeStatus {
   /** Of the file system that holds its data; null: not known. */
   readonly diskFreeBytes: number | null
   readonly diskTotalBytes: number | null
+  /** It takes no writes until there is more room. */
+  readonly diskLow: boolean
 }
 
 export interface MemberStatus {
@@ -165,6 +167,8 @@ export interface MemberStatus {
   readonly time: string | null
   /** The node at this address runs on a disk other than the member's own. */
   readonly blankData: boolean
+  /** Its disk is nearly full, so that it takes no writes; null when it does not answer. */
+  readonly diskLow: boolean | null
 }
 
 export interface ClusterStatus {
@@ -284,6 +288,9 @@ export interface Sample {
   readonly messagesReceivedTotal: number
   readonly snapshotsCreatedTotal: number
   readonly snapshotsInstalledTotal: number
+  /** null: not known. */
+  readonly diskFreeBytes: number | null
+  readonly diskLow: boolean
   readonly residentBytes: number
   readonly eventLoopDelayMs: number
 }

@@ -54,6 +54,7 @@ export function nodeStatusOf(endpoint: string, wire: cluster.StatusResponse): No
     uptimeMs: toSafeNumber(wire.uptimeSeconds) * 1000,
     diskFreeBytes: wire.diskTotalBytes === 0n ? null : toSafeNumber(wire.diskFreeBytes),
     diskTotalBytes: wire.diskTotalBytes === 0n ? null : toSafeNumber(wire.diskTotalBytes),
+    diskLow: wire.diskLow,
   }
 }
 
@@ -170,6 +171,8 @@ export function sampleOf(wire: metrics.MetricsSample): Sample {
     messagesReceivedTotal: toSafeNumber(wire.messagesReceivedTotal),
     snapshotsCreatedTotal: toSafeNumber(wire.snapshotsCreatedTotal),
     snapshotsInstalledTotal: toSafeNumber(wire.snapshotsInstalledTotal),
+    diskFreeBytes: wire.diskTotalBytes === 0n ? null : toSafeNumber(wire.diskFreeBytes),
+    diskLow: wire.diskLow,
     residentBytes: toSafeNumber(wire.residentBytes),
     eventLoopDelayMs: wire.eventLoopDelayMs,
   }

@@ -123,6 +123,8 @@ export interface DiskSpace {
   /** What an unprivileged process may still write. */
   readonly freeBytes: number
   readonly totalBytes: number
+  /** Less is free than the node needs: it refuses proposals and hands leadership over. */
+  readonly isLow: boolean
 }
 
 /** One node process. */

@@ -1,6 +1,6 @@
 import type {RandomSource} from '../raft/config.js'
 import type {GroupId, NodeId} from '../raft/types.js'
-import type {Clock, DurableLog, SnapshotStore, StateMachine, Transport} from './ports.js'
+import type {Clock, Disk, DurableLog, SnapshotStore, StateMachine, Transport} from './ports.js'
 import type {NodeSettings} from './settings.js'
 
 export interface RuntimeParts {
@@ -13,6 +13,8 @@ export interface RuntimeParts {
   readonly log: DurableLog
   readonly stateMachine: StateMachine
   readonly snapshots: SnapshotStore
+  /** Without it the disk is never low. */
+  readonly disk?: Disk
   readonly events: RuntimeEvents
 }
 

@@ -18,6 +18,12 @@ export interface Clock {
   soon(callback: () => void): void
 }
 
+/** The file system that holds the data directory. */
+export interface Disk {
+  /** As measured a moment ago, without waiting; undefined: not known. */
+  readonly freeBytes: number | undefined
+}
+
 export interface Transport {
   /** Hands messages over, best effort, in order; never blocks, never throws. Raft retries. */
   send(messages: readonly Message[]): void
@@ -49,6 +55,8 @@ export interface DurableLog extends LogReader {
   compact(index: LogIndex): Promise<void>
   /** Bytes of log records written since the process began. */
   readonly bytesWritten: number
+  /** Bytes of the records after `index`, about, whoever wrote them. */
+  bytesAfter?(index: LogIndex): number
   /** Writes the seal of a clean stop and closes. */
   close(): Promise<void>
 }

@@ -49,6 +49,8 @@ export type CoreView = Readonly<
   >
 >
 
+/** A node whose disk is low tries to hand leadership over this often: the others may be low too. */
+const HAND_OVER_MS = 10_000
 /** How long a read barrier waits for a quorum, in smallest election timeouts. */
 const READ_PATIENCE_TIMEOUTS = 8
 
@@ -73,6 +75,8 @@ export class NodeRuntime implements NodeRuntimeApi {
   #ended: Promise<void> | undefined
   #seen: Pick<RaftStatus, 'role' | 'currentTerm' | 'leaderId' | 'membership'> | undefined
   #removedTold = false
+  #diskWasLow = false
+  #handOverMs = Number.NEGATIVE_INFINITY
   #counts = {
     proposals: 0,
     proposalsRefused: 0,
@@ -162,6 +166,10 @@ export class NodeRuntime implements NodeRuntimeApi {
 
   async propose(data: Uint8Array): Promise<Applied> {
     this.#checkRunning()
+    if (this.#isDiskLow && this.#raft.role === 'leader') {
+      this.#counts.proposalsRefused++
+      throw diskLow(this.#raft.nodeId, this.#parts)
+    }
     const outcome = this.#guard(() => this.#raft.propose(data))
     if (outcome.kind === 'refused') {
       this.#counts.proposalsRefused++
@@ -299,8 +307,29 @@ export class NodeRuntime implements NodeRuntimeApi {
       this.#raft.tick()
       this.#reads.expire(this.#parts.clock.nowMs())
       this.#snapshotter.tick()
+      this.#handOverIfLow()
     })
     this.#schedule()
+  }
+
+  /** Before anything fails, somebody with room takes over (storage.md). */
+  #handOverIfLow(): void {
+    const {clock, events, disk} = this.#parts
+    if (this.#isDiskLow !== this.#diskWasLow) {
+      this.#diskWasLow = this.#isDiskLow
+      events.note(this.#isDiskLow ? 'disk-low' : 'disk-enough', {freeBytes: disk?.freeBytes})
+    }
+    const nowMs = clock.nowMs()
+    if (!this.#isDiskLow || this.#raft.role !== 'leader' || nowMs < this.#handOverMs) return
+    const target = this.#raft.bestTransferTarget
+    if (target === undefined) return
+    this.#handOverMs = nowMs + HAND_OVER_MS
+    this.#raft.transferLeadership(target)
+  }
+
+  get #isDiskLow(): boolean {
+    const freeBytes = this.#parts.disk?.freeBytes
+    return freeBytes !== undefined && freeBytes < this.#parts.settings.lowDiskBytes
   }
 
   #schedule(): void {
@@ -506,6 +535,19 @@ function stopping(): RaftctlError {
   return new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node is stopping', {
     hint: 'Ask another member.',
   })
+}
+
+function diskLow(memberId: NodeId, {disk, settings}: RuntimeParts): RaftctlError {
+  const freeBytes = disk?.freeBytes
+  const {lowDiskBytes} = settings
+  return new RaftctlError(
+    'RAFTCTL_DISK_LOW',
+    `the disk of member ${memberId} has ${freeBytes} bytes left, fewer than ${lowDiskBytes}: it takes no writes`,
+    {
+      hint: `Free some space on the disk that holds the data of member ${memberId}.`,
+      details: {memberId, freeBytes, lowDiskBytes},
+    },
+  )
 }
 
 function transferGivenUp(to: NodeId, leader: NodeId | undefined): RaftctlError {

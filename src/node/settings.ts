@@ -10,6 +10,10 @@ export interface NodeSettings {
   readonly electionMs: number
   /** Applied entries since the last snapshot before the next. 0: on demand only. Default 5,000. */
   readonly snapshotEntries: number
+  /** With fewer bytes free on its disk a node refuses proposals and leads no longer. Default 256 MiB. */
+  readonly lowDiskBytes: number
+  /** A snapshot is sent to one peer at so many bytes a second at most. 0: no limit. Default 64 MiB. */
+  readonly snapshotBytesPerSecond: number
   readonly limits: Partial<RaftLimits>
 }
 
@@ -18,6 +22,8 @@ export const DEFAULT_SETTINGS: NodeSettings = {
   heartbeatMs: 50,
   electionMs: 150,
   snapshotEntries: 5000,
+  lowDiskBytes: 256 * 1024 * 1024,
+  snapshotBytesPerSecond: 64 * 1024 * 1024,
   limits: {},
 }
 

@@ -31,7 +31,11 @@ export class Snapshotter {
     this.#parts = parts
     this.#raft = raft
     this.#events = events
-    this.#bytesAtLast = parts.log.bytesWritten
+    // What an earlier process wrote since the last snapshot counts too: a node that is restarted often
+    // would never take another.
+    const last = parts.snapshots.latest()
+    const before = last === undefined ? 0 : (parts.log.bytesAfter?.(last.index) ?? 0)
+    this.#bytesAtLast = parts.log.bytesWritten - before
   }
 
   /** Of everything applied now; a second caller shares the one under way if that reaches `atLeast`. */

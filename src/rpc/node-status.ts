@@ -47,6 +47,7 @@ export function statusToWire(view: StatusView): StatusResponse {
     connections: [...view.connections].map(connectionToWire),
     diskFreeBytes: toWireNumber(host.diskSpace?.freeBytes ?? 0),
     diskTotalBytes: toWireNumber(host.diskSpace?.totalBytes ?? 0),
+    diskLow: host.diskSpace?.isLow ?? false,
   }
 }
 
@@ -133,5 +134,8 @@ export function metricsToWire(host: NodeHost, process: ProcessFigures): MetricsS
     logBytesTotal: toWireNumber(counters.logBytes),
     snapshotsCreatedTotal: toWireNumber(counters.snapshotsCreated),
     snapshotsInstalledTotal: toWireNumber(counters.snapshotsInstalled),
+    diskFreeBytes: toWireNumber(host.diskSpace?.freeBytes ?? 0),
+    diskTotalBytes: toWireNumber(host.diskSpace?.totalBytes ?? 0),
+    diskLow: host.diskSpace?.isLow ?? false,
   }
 }

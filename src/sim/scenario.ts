@@ -126,6 +126,8 @@ function drawSettings(random: Random): NodeSettings {
     heartbeatMs,
     electionMs: heartbeatMs * random.integer(3, 5),
     snapshotEntries: random.pick([30, 80, 150, 300]),
+    lowDiskBytes: 0,
+    snapshotBytesPerSecond: 0,
     limits: {
       entriesPerAppendMax: random.pick([1, 3, 10, 300]),
       bytesPerAppendMax: random.pick([200, 2000, 1 << 20]),

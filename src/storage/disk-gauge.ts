@@ -1,6 +1,6 @@
 import {statfs} from 'node:fs/promises'
 
-const FRESH_MS = 5_000
+const FRESH_MS = 1_000
 
 /** How full the file system of a directory is, measured in the background when somebody asks. */
 export class DiskGauge {

@@ -322,6 +322,7 @@ export function makeNode(voters: readonly number[] = [1], settings: Partial<Node
   const stateMachine = new HeldStateMachine()
   const snapshots = new MemorySnapshots()
   const transport = new RecordingTransport()
+  const disk = {freeBytes: undefined as number | undefined}
   const failures: unknown[] = []
   const notes: {event: string; fields: Readonly<Record<string, unknown>>}[] = []
   let removals = 0
@@ -340,6 +341,7 @@ export function makeNode(voters: readonly number[] = [1], settings: Partial<Node
     log,
     stateMachine,
     snapshots,
+    disk,
     events: {
       failed: error => failures.push(error),
       removed: () => {
@@ -353,6 +355,7 @@ export function makeNode(voters: readonly number[] = [1], settings: Partial<Node
     log,
     stateMachine,
     snapshots,
+    disk,
     transport,
     failures,
     notes,

@@ -1,4 +1,5 @@
 import {expect, test, vi} from 'vitest'
+import {DEFAULT_SETTINGS} from '../../src/node/settings.js'
 import type {Message} from '../../src/raft/messages.js'
 import {logIndex, nodeId, ORIGIN, term} from '../../src/raft/types.js'
 import {MemoryStateMachine} from '../../src/sim/memory-state-machine.js'
@@ -403,4 +404,34 @@ test('listeners hear of changes until they stop listening', async () => {
   await settle()
 
   expect(heard).toBe(before)
+})
+
+test('a leader whose disk is low takes no writes, says so, and hands leadership over', async () => {
+  const {node, runtime} = await leadThree()
+  runtime.step([acknowledgement(runtime.status().currentTerm, runtime.status().lastIndex)])
+  await settle()
+  node.disk.freeBytes = 1000
+  node.transport.sent.splice(0)
+
+  const refusal = await outcomeOf(kept(runtime.propose(data)))
+  await node.clock.advance(20)
+
+  expect(refusal).toMatchObject(refused('RAFTCTL_DISK_LOW'))
+  expect(node.notes).toContainEqual({event: 'disk-low', fields: {freeBytes: 1000}})
+  expect(node.transport.sent).toContainEqual(
+    expect.objectContaining({kind: 'timeout-now', to: nodeId(2)}),
+  )
+})
+
+test('a lone voter whose disk is low takes writes again once there is room', async () => {
+  const {node, runtime} = await lead()
+  node.disk.freeBytes = DEFAULT_SETTINGS.lowDiskBytes - 1
+  await expect(runtime.propose(data)).rejects.toMatchObject({code: 'RAFTCTL_DISK_LOW'})
+  expect(runtime.status().role).toBe('leader')
+
+  node.disk.freeBytes = DEFAULT_SETTINGS.lowDiskBytes
+  const written = runtime.propose(data)
+  await settle()
+
+  expect(await written).toMatchObject({term: runtime.status().currentTerm})
 })

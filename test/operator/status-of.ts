@@ -88,6 +88,7 @@ export function answersOf({
         uptimeMs: 1000,
         diskFreeBytes: null,
         diskTotalBytes: null,
+        diskLow: false,
       }),
     )
 }

@@ -224,3 +224,22 @@ describe('a log in use', () => {
     })
   })
 })
+
+test('the bytes after an index are those of the batches behind it, over segments and a restart', async () => {
+  const {fs, wal} = await simWal()
+  const sizes: number[] = []
+  for (let i = 1; i <= 60; i++) {
+    const before = wal.bytesWritten
+    await wal.append(batch({entries: [entry(i)]}))
+    sizes.push(wal.bytesWritten - before)
+  }
+  fs.kill()
+
+  const {wal: again} = await openWal(fs, DIRECTORY, SMALL)
+
+  for (const index of [0, 1, 30, 59, 60]) {
+    const expected = sizes.slice(index).reduce((sum, size) => sum + size, 0)
+    expect(wal.bytesAfter(logIndex(index))).toBe(expected)
+    expect(again.bytesAfter(logIndex(index))).toBe(expected)
+  }
+})

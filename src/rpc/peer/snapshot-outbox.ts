@@ -1,3 +1,4 @@
+import {setTimeout as delay} from 'node:timers/promises'
 import type {ClientDuplexStream, ServiceError} from '@grpc/grpc-js'
 import {RaftctlError} from '../../errors.js'
 import type {SnapshotInfo, SnapshotStore} from '../../node/ports.js'
@@ -15,6 +16,7 @@ import type {ChannelSecurity} from '../security.js'
 import {fromServiceError} from '../status.js'
 import {type Acquaintance, helloTo, ownIdentity} from './hello.js'
 import {snapshotHeaderToWire} from './message-codec.js'
+import {Pace} from './pace.js'
 
 /** Verifying and syncing a large file at the receiver's end takes its time. */
 const SILENCE_MAX_MS = 60_000
@@ -27,6 +29,8 @@ export interface SnapshotSending {
   readonly us: Acquaintance
   readonly security: ChannelSecurity
   readonly signal: AbortSignal
+  /** 0: no limit. */
+  readonly bytesPerSecond: number
 }
 
 /**
@@ -34,7 +38,7 @@ export interface SnapshotSending {
  * it whole, verified and handed to its Raft.
  */
 export async function sendSnapshotFile(sending: SnapshotSending): Promise<void> {
-  const {member, message, snapshots, us, security, signal} = sending
+  const {member, message, snapshots, us, security, signal, bytesPerSecond} = sending
   const info = snapshots.latest()
   const self = ownIdentity(us.host)
   if (info === undefined || self === undefined) {
@@ -53,7 +57,7 @@ export async function sendSnapshotFile(sending: SnapshotSending): Promise<void> 
   try {
     call.write({body: {$case: 'header', value: header}})
     await receiver.answered()
-    await sendChunks(call, receiver, snapshots, info)
+    await sendChunks(call, receiver, snapshots, info, new Pace(bytesPerSecond))
     call.end()
     await receiver.done()
   } finally {
@@ -69,6 +73,7 @@ async function sendChunks(
   receiver: Receiver,
   snapshots: SnapshotStore,
   info: SnapshotInfo,
+  pace: Pace,
 ): Promise<void> {
   let offset = receiver.offset
   if (offset >= info.bytes) return
@@ -76,6 +81,8 @@ async function sendChunks(
     const value = {offset: toWireNumber(offset), data: asBuffer(chunk)}
     call.write({body: {$case: 'chunk', value}})
     offset += chunk.length
+    const waitMs = pace.take(chunk.length, performance.now())
+    if (waitMs > 0) await delay(waitMs)
     await receiver.reached(offset - IN_FLIGHT_BYTES + SNAPSHOT_CHUNK_BYTES)
   }
 }

@@ -27,6 +27,8 @@ export interface PeerTransportOptions {
   readonly snapshots: () => SnapshotStore | undefined
   /** Default plain text. */
   readonly security?: ChannelSecurity
+  /** Of a snapshot on its way to one peer; default 0, no limit. */
+  readonly snapshotBytesPerSecond?: number
   readonly log?: LogSink
 }
 
@@ -218,6 +220,7 @@ export class PeerTransport implements Transport {
       us: this.#acquaintance,
       security: this.#security,
       signal: this.#stopping.signal,
+      bytesPerSecond: this.#options.snapshotBytesPerSecond ?? 0,
     })
   }
 }

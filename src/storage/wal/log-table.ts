@@ -72,6 +72,15 @@ export class LogTable {
     return this.lastIndex + 1
   }
 
+  /** Of the live batches that begin after `index`. */
+  bytesAfter(index: LogIndex): number {
+    return this.segments.reduce((sum, segment) => {
+      const first = segment.offsets[0]
+      if (first === undefined) return sum
+      return sum + segment.end - first - bytesThrough(segment, index)
+    }, 0)
+  }
+
   /**
    * How many of the oldest segments may go when entries at or below `index` aren't needed, if at least
    * `keepBytes` of them are to be kept. The first segment left must begin the log by itself: settled,

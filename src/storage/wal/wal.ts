@@ -120,6 +120,10 @@ export class Wal implements DurableLog {
     return this.#bytesWritten
   }
 
+  bytesAfter(index: LogIndex): number {
+    return this.#table.bytesAfter(index)
+  }
+
   firstIndex(): LogIndex {
     return this.#table.firstIndex
   }
