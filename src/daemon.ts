@@ -58,7 +58,7 @@ export interface Daemon {
   readonly address: string
   /** Resolves after `stop`; rejects with what stopped the node: a failure, or its removal. */
   readonly done: Promise<void>
-  /** Hands leadership over, seals the log, frees port and directory. */
+  /** Hands leadership over, seals the log, frees port and directory; every caller waits for that. */
   stop(): Promise<void>
 }
 
@@ -96,14 +96,19 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       }),
       {definition: KeyValueServiceService, handlers: kv},
     ])
+    let stopped: Promise<void> | undefined
+    const stop = async () => {
+      await node.stop()
+      await server.stop()
+      security.stop()
+      await directory.release()
+    }
     return {
       address: server.address,
       done: node.done,
-      stop: async () => {
-        await node.stop()
-        await server.stop()
-        security.stop()
-        await directory.release()
+      stop: () => {
+        stopped ??= stop()
+        return stopped
       },
     }
   } catch (error) {
@@ -136,7 +141,9 @@ class NodeProcess implements NodeHost {
   #group: Group | undefined
   #snapshots: Awaited<ReturnType<typeof openSnapshotStore>>['store'] | undefined
   #joining: Promise<void> | undefined
-  #stopped = false
+  #stopping: Promise<void> | undefined
+  /** The first thing that stopped the node, if it was not told to. */
+  #failure: unknown
   readonly #disk: DiskGauge
   #finish: (failure?: unknown) => void = () => {}
 
@@ -208,19 +215,26 @@ class NodeProcess implements NodeHost {
     return this.#joining
   }
 
-  async stop(failure?: unknown): Promise<void> {
-    if (this.#stopped) return
-    this.#stopped = true
+  /** Every caller waits for the same end; a failure on the way counts, if it is the first. */
+  stop(failure?: unknown): Promise<void> {
+    this.#failure ??= failure
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
     await this.#joining?.catch(() => undefined)
-    await this.#group?.runtime
-      .stop()
-      .catch(error => this.#log('error', 'stop', {error: `${error}`}))
+    await this.#group?.runtime.stop().catch(error => {
+      this.#log('error', 'stop', {error: `${error}`})
+      this.#failure ??= error
+    })
     await this.transport.stop()
     this.#log('info', 'stopped', {})
-    this.#finish(failure)
+    this.#finish(this.#failure)
   }
 
   async #join({identity, membership, firstRecord}: JoinPlan): Promise<void> {
+    if (this.#stopping) throw new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node is stopping')
     const held = this.#directory.identity
     if (held) {
       const same =
@@ -245,8 +259,14 @@ class NodeProcess implements NodeHost {
     }
     await this.#prepareLog(firstRecord)
     // From here on the node is that member, whatever happens: everything before counts for nothing.
-    await this.#directory.writeIdentity(identity)
-    await this.#openGroup(identity)
+    try {
+      await this.#directory.writeIdentity(identity)
+      await this.#openGroup(identity)
+    } catch (error) {
+      // The directory may be a member's now, which only a restart takes up.
+      this.#failed(error)
+      throw error
+    }
     this.transport.setMembership(membership)
     this.#log('info', 'joined', {clusterId: identity.clusterId, nodeId: identity.nodeId})
   }
@@ -260,14 +280,17 @@ class NodeProcess implements NodeHost {
     const paths = this.#directory.groupPaths(GROUP)
     await this.#discardLog(paths.wal)
     const {wal} = await openWal(this.#fs, paths.wal)
-    if (first) {
-      await wal.append({
-        reset: undefined,
-        hardState: {term: term(1), votedFor: undefined, commitIndex: logIndex(1)},
-        entries: [first],
-      })
+    try {
+      if (first) {
+        await wal.append({
+          reset: undefined,
+          hardState: {term: term(1), votedFor: undefined, commitIndex: logIndex(1)},
+          entries: [first],
+        })
+      }
+    } finally {
+      await wal.close()
     }
-    await wal.close()
   }
 
   /**
@@ -299,8 +322,19 @@ class NodeProcess implements NodeHost {
   }
 
   async #openGroup(identity: NodeIdentity): Promise<void> {
+    const opened: {close(): Promise<void>}[] = []
+    try {
+      await this.#open(identity, opened)
+    } catch (error) {
+      for (const part of opened.reverse()) await part.close().catch(() => undefined)
+      throw error
+    }
+  }
+
+  async #open(identity: NodeIdentity, opened: {close(): Promise<void>}[]): Promise<void> {
     const paths = this.#directory.groupPaths(GROUP)
     const {wal, recovery} = await openWal(this.#fs, paths.wal, {mustExist: true})
+    opened.push(wal)
     if (recovery.cut) this.#log('warn', 'log-tail-cut', {...recovery.cut})
     if (recovery.shortened) this.#log('warn', 'log-segment-shortened', {...recovery.shortened})
     const {store, unusable} = await openSnapshotStore(this.#fs, paths.snapshots, {
@@ -312,6 +346,7 @@ class NodeProcess implements NodeHost {
       this.#log('warn', 'snapshot-unusable', {file, error: error.message})
     }
     const stateMachine = await LmdbStateMachine.open(paths.state)
+    opened.push(stateMachine)
     this.#snapshots = store
     const runtime = await NodeRuntime.start({
       nodeId: identity.nodeId,
