@@ -103,7 +103,7 @@ async function runSeed(
   if (result.violation !== undefined) {
     const found = {seed, ...result.violation, replay}
     if (!options.shrink) return found
-    const shrunk = await shrink(result, options.steps)
+    const shrunk = await shrink(result)
     process.stderr.write(`${encodeScript(shrunk)}\n`)
     return {...found, script: shrunk}
   }

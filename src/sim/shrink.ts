@@ -6,8 +6,8 @@ import {type SimulationResult, simulate} from './simulation.js'
 /** Runs spent on shrinking, at most. */
 const RUNS_MAX = 300
 
-export async function shrink(failed: SimulationResult, steps: number): Promise<Script> {
-  const {seed, violation} = failed
+export async function shrink(failed: SimulationResult): Promise<Script> {
+  const {seed, violation, faultySteps: steps} = failed
   let runs = 0
   const fails = async (script: Script): Promise<SimulationResult | undefined> => {
     if (runs++ >= RUNS_MAX) return undefined

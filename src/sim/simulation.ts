@@ -43,6 +43,8 @@ export interface SimulationResult {
   /** Simulated time, in all, and from the end of faults to a leader and an acknowledged write. */
   readonly simulatedMs: number
   readonly recoveryMs: number | undefined
+  /** Steps until faults stopped, or the violation. */
+  readonly faultySteps: number
   /** What was done until the violation, or the end. */
   readonly actions: readonly Action[]
 }
@@ -67,6 +69,7 @@ class Simulation {
   readonly #source: ActionSource
   #next: Action | undefined
   #actedMs = 0
+  #judgedAtStep = -1
   #clientNumbers = 0
   #values = 0
   #membershipsSeen = 0
@@ -86,6 +89,7 @@ class Simulation {
     this.#next = this.#nextAction()
     this.#startClients()
     await this.#runUntil(() => this.#isEnough(), STANDSTILL_MS)
+    const faultySteps = this.#world.counts.steps
     const ending = new Ending(this.#world, this.#network, this.#clients, () => this.#client())
     if (verdict.violation === undefined) {
       ending.begin()
@@ -93,19 +97,21 @@ class Simulation {
       ending.finish()
       if (verdict.violation === undefined) this.#world.checks.history.check()
     }
-    return this.#result(ending.recoveryMs)
+    return this.#result(ending.recoveryMs, faultySteps)
   }
 
   /** So many steps, and more until everything that is to be looked at has happened. */
   #isEnough(): boolean {
     const {counts, checks} = this.#world
     const {steps, actions} = this.#options
-    if (counts.steps < steps) return false
+    // Judged at a step, not between two, so that a script that names the step ends there too.
+    if (counts.steps < steps || counts.steps === this.#judgedAtStep) return false
+    this.#judgedAtStep = counts.steps
     if (actions !== undefined || counts.steps >= 2 * steps) return true
     return checks.elections.count > 0 && checks.commits.changes > 1 && counts.installs > 0
   }
 
-  #result(recoveryMs: number | undefined): SimulationResult {
+  #result(recoveryMs: number | undefined, faultySteps: number): SimulationResult {
     const {checks, trace, counts, nowMs} = this.#world
     return {
       seed: this.#options.seed,
@@ -118,6 +124,7 @@ class Simulation {
       acknowledged: checks.writes.acknowledgedCount,
       simulatedMs: Math.round(nowMs),
       recoveryMs,
+      faultySteps,
       actions: this.#performed,
     }
   }
