@@ -12,8 +12,12 @@ export default class Doctor extends BaseCommand {
   static override examples = [
     '<%= config.bin %> doctor',
     '<%= config.bin %> doctor --fail-on warning --json',
+    '<%= config.bin %> doctor --state',
   ]
   static override flags = {
+    state: Flags.boolean({
+      summary: "Compare the members' states too, at an entry that is written for it.",
+    }),
     'fail-on': Flags.option({
       summary: 'What ends with a status other than 0.',
       options: ['error', 'warning'] as readonly Severity[],
@@ -25,7 +29,11 @@ export default class Doctor extends BaseCommand {
     const {flags} = await this.parse(Doctor)
     const {context, endpoints, clusterId} = await this.target()
     const progress = await this.progress('asking every node')
-    const diagnosis = await diagnose(await this.connect(), {endpoints, clusterId})
+    const diagnosis = await diagnose(await this.connect(), {
+      endpoints,
+      clusterId,
+      state: flags.state,
+    })
     progress.done()
     const exit = exitOf(diagnosis, flags['fail-on'])
     if (exit !== 0) process.exitCode = exit

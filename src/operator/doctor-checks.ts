@@ -33,6 +33,7 @@ export const CHECKS: readonly Check[] = [
   {check: 'stage', about: 'no membership change is stuck', look: stage},
   {check: 'order', about: 'applied <= committed <= last', look: order},
   {check: 'log', about: 'all have the same committed entries', look: sameLog},
+  {check: 'state', about: 'all have the same state', look: sameState},
   {check: 'disk', about: 'space on the disks', look: disk},
   {check: 'clock', about: 'clocks agree', look: clock},
   {check: 'snapshots', about: 'snapshots are recent', look: snapshots},
@@ -220,6 +221,21 @@ function sameLog({comparisons}: Evidence): Found[] | string {
       remedy: `Stop writing; see "raftctl log diff ${a} ${b}" and "raftctl log show ${diff.differsAt} --member ${b}".`,
     }),
   )
+}
+
+function sameState({state, skipped}: Evidence): Found[] | string {
+  if (state === undefined) {
+    return skipped.find(why => why.startsWith('state:')) ?? 'only with --state: it writes an entry'
+  }
+  if (state.equal) return []
+  const hashes = state.members.map(({id, hash}) => `${id}: ${hash?.slice(0, 8) ?? '-'}`).join(', ')
+  return [
+    error(14, null, {
+      problem: `the states of the members differ at index ${state.index} (${hashes})`,
+      why: 'The same question is answered differently, depending on who leads.',
+      remedy: 'Stop writing; replace the member that is alone: "raftctl member replace".',
+    }),
+  ]
 }
 
 function disk({nodes}: Evidence): Found[] | string {

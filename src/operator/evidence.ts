@@ -6,6 +6,7 @@ import type {AppliedMembership, ClusterStatus, NodeStatus, Snapshot} from '../cl
 import {RaftctlError} from '../errors.js'
 import {diffLogs, type LogDiff} from './log-diff.js'
 import {openLogSource} from './log-source.js'
+import {compareState, type StateComparison} from './state-hash.js'
 
 /** How long a node may take to say how it is. */
 const ASK_MS = 1_500
@@ -43,6 +44,8 @@ export interface Evidence {
   /** By member: its newest snapshot, undefined for none; absent: not to be found out. */
   readonly snapshots: ReadonlyMap<number, Snapshot | undefined>
   readonly history: readonly AppliedMembership[]
+  /** undefined: not asked for, as taking it writes an entry. */
+  readonly state: StateComparison | undefined
   /** What could not be looked at, as a sentence each. */
   readonly skipped: readonly string[]
   readonly nowMs: number
@@ -52,12 +55,14 @@ export interface GatherOptions {
   readonly endpoints: readonly string[]
   /** The id that the context pins. */
   readonly clusterId: string | undefined
+  /** Compares the members' states too, which writes an entry to the log. */
+  readonly state?: boolean | undefined
 }
 
 /** RAFTCTL_UNREACHABLE, RAFTCTL_NOT_INITIALISED and the like when no member answers at all. */
 export async function gatherEvidence(
   client: ClusterClient,
-  {endpoints, clusterId: pinned}: GatherOptions,
+  {endpoints, clusterId: pinned, state = false}: GatherOptions,
 ): Promise<Evidence> {
   const answers = await askAll(client, endpoints, pinned)
   const clusterId = pinned ?? mostCommon(answers.map(({node}) => node?.clusterId ?? ''))
@@ -83,7 +88,11 @@ export async function gatherEvidence(
     ),
   })
   const skipped: string[] = []
-  const tolerate = async <T>(what: string, look: () => Promise<T>, otherwise: T): Promise<T> => {
+  const tolerate = async <T, U>(
+    what: string,
+    look: () => Promise<T>,
+    otherwise: U,
+  ): Promise<T | U> => {
     try {
       return await look()
     } catch (error) {
@@ -111,6 +120,7 @@ export async function gatherEvidence(
     comparisons: await compareLogs(client, status, nodes),
     snapshots,
     history,
+    state: state ? await tolerate('state', () => compareState(client), undefined) : undefined,
     skipped,
     nowMs: Date.now(),
   }

@@ -1,8 +1,9 @@
 // The manual is public: what it says of codes, statuses, flags and commands must be what is.
 import {readdirSync, readFileSync} from 'node:fs'
-import {join} from 'node:path'
+import {join, relative} from 'node:path'
 import {expect, test} from 'vitest'
 import {globalFlags} from '../../src/cli/global-flags.js'
+import {type DocumentedCommand, MARKS, topicOf, withCommands} from '../../src/cli/manual.js'
 import {ERRORS} from '../../src/errors.js'
 import * as limits from '../../src/rpc/limits.js'
 
@@ -73,3 +74,30 @@ test('raftctl.1 names every command, and none that does not exist', () => {
   })
   expect(named.filter(name => name !== 'destroy').sort()).toEqual(commands.sort())
 })
+
+/** As oclif would list it, from the sources themselves: a manifest may be of an older build. */
+async function documented(path: string): Promise<DocumentedCommand> {
+  const {default: command} = await import(path)
+  const {summary, description, examples, args, flags} = command
+  const id = relative(join(root, 'commands'), path).replace(/\.ts$/, '').replaceAll('/', ' ')
+  return {id, summary, description, examples, args, flags}
+}
+
+const pages = readdirSync(join(root, 'man')).filter(name => topicOf(name) !== undefined)
+
+for (const name of pages) {
+  test(`${name} says of its commands what they say themselves`, async () => {
+    const topic = topicOf(name)!
+    const paths = readdirSync(join(root, 'commands'), {recursive: true, encoding: 'utf8'})
+      .filter(path => path === `${topic}.ts` || path.startsWith(`${topic}/`))
+      .filter(path => path.endsWith('.ts'))
+      .map(path => join(root, 'commands', path))
+    const commands = await Promise.all(paths.map(documented))
+
+    const text = readFileSync(join(root, 'man', name), 'utf8')
+
+    expect(commands.length).toBeGreaterThan(0)
+    expect(text).toContain(MARKS.begin)
+    expect(withCommands(text, commands)).toBe(text)
+  })
+}

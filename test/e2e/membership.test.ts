@@ -167,6 +167,62 @@ test('the history tells who did what, and why', async () => {
   expect((await ok('member history --last 2')).records()).toEqual(records.slice(-2))
 })
 
+test('all members are restarted one after the other, as the manual says', async () => {
+  const order = (await ok('member list -q --leader-last', false)).stdout.trim().split('\n')
+  const leader = (await ok('leader show -q', false)).stdout.trim()
+
+  for (const member of order) {
+    await ok(`wait safe-to-stop ${member} --timeout 20s`)
+    await ok(`leader transfer --away-from ${member}`)
+    await ok(`node stop ${member}`)
+    await ok(`node start ${member}`)
+    await ok(`wait caught-up ${member} --timeout 20s`)
+  }
+
+  expect(order.at(-1)).toBe(leader)
+  const waited = await ok('wait healthy --timeout 20s')
+  expect(waited.json()).toMatchObject({kind: 'Waited', condition: 'healthy'})
+  expect((await ok('doctor --state')).json()).toMatchObject({
+    kind: 'DoctorReport',
+    healthy: true,
+    errorCount: 0,
+  })
+  await ok('status --check')
+})
+
+test('what is wrong is found, and ends with its status', async () => {
+  const victim = (await members()).find(member => !member.leader)!
+  await ok(`node kill ${victim.id}`)
+
+  const report = await ok('doctor', true, 10)
+  const status = await ok('status --check', true, 10)
+  const wait = await ok(`wait caught-up ${victim.id} --timeout 300ms`, true, 18)
+
+  expect(report.json().findings).toContainEqual(
+    expect.objectContaining({check: 'members', severity: 'error', memberId: victim.id}),
+  )
+  expect(status.json()).toMatchObject({healthy: false})
+  expect(wait.failure()).toMatchObject({code: 'RAFTCTL_TIMED_OUT'})
+})
+
+test('the log of a stopped node is compared with that of a living one', async () => {
+  const all = await members()
+  const dead = all.find(member => !member.reachable)!
+  const alive = all.find(member => member.reachable)!
+  const [cluster] = (await ok('cluster list')).json().items as {
+    nodes: {id: number; dataDir: string}[]
+  }[]
+  const directory = cluster!.nodes.find(({id}) => id === dead.id)!.dataDir
+
+  const same = (await ok(`log diff ${alive.id} dir:${directory}`)).json()
+  const beyond = await ok('log dump --from 9000000', true, 17)
+
+  expect(['same', 'behind']).toContain(same.verdict)
+  expect(same).toMatchObject({kind: 'LogDiff', differsAt: null})
+  expect(beyond.failure()).toMatchObject({code: 'RAFTCTL_INDEX_NOT_FOUND'})
+  expect(beyond.stdout).toBe('')
+})
+
 /** A command line that must end with `status`; with --json unless told otherwise. */
 async function ok(line: string, json = true, status = 0): Promise<Outcome> {
   const outcome = await shell.run([...line.split(' '), ...(json ? ['--json'] : [])])

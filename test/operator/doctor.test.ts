@@ -48,6 +48,7 @@ function diagnosisOf(
     comparisons: [],
     snapshots: new Map(nodes.map(({nodeId}) => [nodeId, undefined])),
     history: [],
+    state: {index: 9, equal: true, hash: 'aa', members: []},
     skipped: [],
     nowMs: NOW_MS,
   }
@@ -201,6 +202,28 @@ const faults: {
     title: 'a log that diverged',
     diagnosis: () => diagnosisOf(three, {evidence: () => ({comparisons: [divergence]})}),
     finds: [['log', 'error', 2]],
+    exit: 14,
+  },
+  {
+    title: 'states that differ',
+    diagnosis: () =>
+      diagnosisOf(three, {
+        evidence: () => ({
+          state: {
+            index: 9,
+            equal: false,
+            hash: null,
+            members: [1, 2].map(id => ({
+              id,
+              name: '',
+              role: 'voter',
+              hash: `hash-${id}`,
+              problem: null,
+            })),
+          },
+        }),
+      }),
+    finds: [['state', 'error', null]],
     exit: 14,
   },
   {
