@@ -223,12 +223,13 @@ class NodeProcess implements NodeHost {
   }
 
   async #stop(): Promise<void> {
-    await this.#joining?.catch(() => undefined)
-    await this.#group?.runtime.stop().catch(error => {
+    const failed = (error: unknown) => {
       this.#log('error', 'stop', {error: `${error}`})
       this.#failure ??= error
-    })
-    await this.transport.stop()
+    }
+    await this.#joining?.catch(() => undefined)
+    await this.#group?.runtime.stop().catch(failed)
+    await this.transport.stop().catch(failed)
     this.#log('info', 'stopped', {})
     this.#finish(this.#failure)
   }

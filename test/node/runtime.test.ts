@@ -53,6 +53,16 @@ function acknowledgement(atTerm: number, index: number): Message {
   }
 }
 
+function memberRemoved(from: number, membershipIndex: number): Message {
+  return {
+    ...from2,
+    kind: 'member-removed',
+    from: nodeId(from),
+    term: term(1),
+    membershipIndex: logIndex(membershipIndex),
+  }
+}
+
 test('a proposal is answered once it is applied, with the result of its own entry', async () => {
   const {node, runtime} = await lead()
   node.stateMachine.held = true
@@ -364,28 +374,46 @@ test('a membership change is compared, and answered once applied here', async ()
   expect(node.transport.memberships.at(-1)!.learners).toEqual([2])
 })
 
-test('a removed node says so once, and restarted it says so again without voting', async () => {
+test('a node that is told of its removal twice says so once, and asks for no votes', async () => {
   const node = makeNode([1, 2, 3])
   const runtime = await node.start()
-  const told = {
-    ...from2,
-    kind: 'member-removed',
-    term: term(5),
-    membershipIndex: logIndex(9),
-  } as const
-  // The first word alone stops nobody: it may come from the only member that knows.
-  runtime.step([told])
-  await node.clock.advance(400)
+  runtime.step([memberRemoved(2, 9)])
+  await node.clock.advance(500)
   expect(node.removals).toBe(0)
-  runtime.step([told])
+  runtime.step([memberRemoved(2, 9)])
   await settle()
-  runtime.step([told])
+  runtime.step([memberRemoved(3, 9)])
   await node.clock.advance(2000)
 
   expect(node.removals).toBe(1)
   expect(node.failures).toEqual([])
   expect(await outcomeOf(runtime.stop())).toEqual({value: undefined})
   expect(node.transport.ofKind('request-vote')).toEqual([])
+})
+
+test('a removed node that starts again asks the others, disturbs nobody, and ends again', async () => {
+  const node = makeNode([1, 2, 3])
+  const removal = membershipEntry(membershipOf([2, 3], 2))
+  node.log.inner.appendNow({
+    reset: undefined,
+    hardState: {term: term(1), votedFor: undefined, commitIndex: logIndex(2)},
+    entries: [removal],
+  })
+  await node.stateMachine.inner.apply(node.log.entries(logIndex(1), logIndex(2), 1 << 20))
+  const runtime = await node.start()
+
+  await node.clock.advance(1000)
+  expect(node.removals).toBe(0)
+  expect(node.transport.ofKind('request-pre-vote').length).toBeGreaterThan(0)
+  runtime.step([memberRemoved(2, 2)])
+  await settle()
+  expect(node.removals).toBe(0)
+  runtime.step([memberRemoved(3, 2)])
+  await settle()
+
+  expect(node.removals).toBe(1)
+  expect(node.transport.ofKind('request-vote')).toEqual([])
+  expect(runtime.status()).toMatchObject({currentTerm: 1, role: 'follower'})
 })
 
 test('listeners hear of changes until they stop listening', async () => {
@@ -400,7 +428,7 @@ test('listeners hear of changes until they stop listening', async () => {
   const before = heard
 
   stopListening()
-  runtime.step([{...from2, kind: 'member-removed', term: term(5), membershipIndex: logIndex(9)}])
+  runtime.step([memberRemoved(2, 9)])
   await settle()
 
   expect(heard).toBe(before)
