@@ -1,5 +1,7 @@
 import type {ClusterClient} from '../client/cluster-client.js'
+import {pause} from '../client/deadline.js'
 import type {LogEntry} from '../client/types.js'
+import {RaftctlError} from '../errors.js'
 import {describeCommand} from '../kv/command.js'
 import {decodeMembership} from '../raft/membership.js'
 import {logIndex} from '../raft/types.js'
@@ -14,9 +16,9 @@ export interface LogRecord {
   /** put, delete, open-session, checkpoint or malformed. */
   readonly op: string | null
   readonly key: string | null
-  readonly keyEncoding: 'utf8' | 'base64' | null
+  readonly keyEncoding: LogEncoding | null
   readonly value: string | null
-  readonly valueEncoding: 'utf8' | 'base64' | null
+  readonly valueEncoding: LogEncoding | null
   readonly expectedVersion: number | null
   readonly sessionId: number | null
   readonly sequence: number | null
@@ -44,15 +46,72 @@ export interface LogDumpOptions {
   readonly to?: number | undefined
   /** Whose log; undefined: the leader's. */
   readonly member?: string | undefined
+  /** Goes on with what is committed later, up to `to`. */
+  readonly follow?: boolean | undefined
 }
 
-/** Committed entries in order. RAFTCTL_LOG_COMPACTED names the first index available. */
+/** How often a follower looks for more. */
+const FOLLOW_MS = 200
+
+/**
+ * Committed entries in order. RAFTCTL_LOG_COMPACTED names the first index available;
+ * RAFTCTL_INDEX_NOT_FOUND when `from` is not committed yet, which a follower waits for.
+ */
 export async function* dumpLog(
   client: ClusterClient,
-  {from = 0, to = Number.MAX_SAFE_INTEGER, member}: LogDumpOptions,
+  {from = 0, to = Number.MAX_SAFE_INTEGER, member, follow = false}: LogDumpOptions,
 ): AsyncGenerator<LogRecord> {
   const address = await memberAddress(client, member)
-  for await (const entry of client.logEntriesRange(from, to, address)) yield recordOf(entry)
+  for (let next = from; ; ) {
+    try {
+      for await (const entry of client.logEntriesRange(next, to, address)) {
+        next = entry.index + 1
+        yield recordOf(entry)
+      }
+    } catch (error) {
+      const notYet = error instanceof RaftctlError && error.code === 'RAFTCTL_INDEX_NOT_FOUND'
+      if (!follow || !notYet) throw error
+    }
+    if (!follow || next > to) return
+    await pause(FOLLOW_MS, client.signal)
+  }
+}
+
+export const LOG_ENCODINGS = ['utf8', 'base64', 'hex'] as const
+export type LogEncoding = (typeof LOG_ENCODINGS)[number]
+
+export interface Selection {
+  /** undefined: every type. */
+  readonly type?: LogRecord['type'] | undefined
+  /** Of keys and values; undefined: text where they are text, else base64. */
+  readonly encoding?: LogEncoding | undefined
+}
+
+/** The records wanted, as they are wanted. */
+export async function* selected(
+  records: AsyncIterable<LogRecord>,
+  {type, encoding}: Selection,
+): AsyncGenerator<LogRecord> {
+  for await (const record of records) {
+    if (type !== undefined && record.type !== type) continue
+    yield encoding === undefined ? record : encoded(record, encoding)
+  }
+}
+
+function encoded(record: LogRecord, encoding: LogEncoding): LogRecord {
+  const {key, keyEncoding, value, valueEncoding} = record
+  return {
+    ...record,
+    ...(key !== null && {key: recoded(key, keyEncoding, encoding), keyEncoding: encoding}),
+    ...(value !== null && {
+      value: recoded(value, valueEncoding, encoding),
+      valueEncoding: encoding,
+    }),
+  }
+}
+
+function recoded(text: string, from: LogEncoding | null, to: LogEncoding): string {
+  return Buffer.from(text, from ?? 'utf8').toString(to)
 }
 
 export {describeCommand as loggedCommand} from '../kv/command.js'

@@ -6,7 +6,7 @@ import {groupPaths, readIdentity} from '../storage/data-directory.js'
 import type {FileSystem} from '../storage/file-system.js'
 import {NodeFileSystem} from '../storage/node-file-system.js'
 import {readWal, type WalView} from '../storage/wal/wal-reader.js'
-import type {LoggedEntry} from './log-dump.js'
+import {type LoggedEntry, type LogRecord, recordOf} from './log-dump.js'
 
 export interface OfflineDumpOptions {
   /** undefined: the first available. */
@@ -49,6 +49,16 @@ export async function* dumpOfflineLog(
     if (page.length > 0) yield page
   } finally {
     log.close()
+  }
+}
+
+/** The same, decoded, one by one. */
+export async function* offlineRecords(
+  dataDir: string,
+  options: OfflineDumpOptions,
+): AsyncGenerator<LogRecord> {
+  for await (const page of dumpOfflineLog(dataDir, options)) {
+    for (const entry of page) yield recordOf(entry)
   }
 }
 

@@ -16,6 +16,9 @@ interface Member {
   lag: number | null
 }
 
+/** Dozens of commands one after the other, on a machine that may have other work. */
+const STORY_MS = 120_000
+
 let shell: Shell
 
 beforeAll(async () => {
@@ -28,7 +31,9 @@ afterAll(async () => {
   await shell.end()
 })
 
-test('a dead voter is replaced by a new node, and nothing of it stays', async () => {
+test('a dead voter is replaced by a new node, and nothing of it stays', {
+  timeout: STORY_MS,
+}, async () => {
   const dead = (await members()).find(member => !member.leader)!
   await ok(`node kill ${dead.id}`)
 
@@ -52,7 +57,9 @@ test('a dead voter is replaced by a new node, and nothing of it stays', async ()
   expect(listed[0]!.nodes.map(node => node.id).sort()).toEqual(after.map(({id}) => id).sort())
 })
 
-test('a voter that came back with an empty disk is replaced where it is', async () => {
+test('a voter that came back with an empty disk is replaced where it is', {
+  timeout: STORY_MS,
+}, async () => {
   const victim = (await members()).find(member => !member.leader)!
   await ok(`node kill ${victim.id}`)
   const nodes = join(shell.home, '.local/share/raftctl/clusters/m/nodes')
@@ -72,7 +79,7 @@ test('a voter that came back with an empty disk is replaced where it is', async 
   expect((await ok('kv get kept', false)).stdout).toBe('yes')
 })
 
-test('the voter that leads is replaced too', async () => {
+test('the voter that leads is replaced too', {timeout: STORY_MS}, async () => {
   const leader = (await members()).find(member => member.leader)!
 
   const change = await ok(`member replace ${leader.id} --yes`)
@@ -81,7 +88,7 @@ test('the voter that leads is replaced too', async () => {
   expect((await members()).filter(({role}) => role === 'voter')).toHaveLength(3)
 })
 
-test('several members change at one stroke', async () => {
+test('several members change at one stroke', {timeout: STORY_MS}, async () => {
   const [a, b, c] = (await members()).map(({id}) => id)
   const added = (await ok('member add --learner')).json()
 
@@ -101,7 +108,7 @@ test('several members change at one stroke', async () => {
   await ok(`member remove ${a} --yes`)
 })
 
-test('a plan says what would refuse it, and changes nothing', async () => {
+test('a plan says what would refuse it, and changes nothing', {timeout: STORY_MS}, async () => {
   const [a, b] = (await members()).filter(member => !member.leader)
   await ok(`node kill ${a!.id}`)
   await eventually(10_000, async () => {
@@ -130,7 +137,9 @@ test('a plan says what would refuse it, and changes nothing', async () => {
   await ok(`node start ${a!.id}`)
 })
 
-test('a change that was planned for another membership is refused', async () => {
+test('a change that was planned for another membership is refused', {
+  timeout: STORY_MS,
+}, async () => {
   const [member] = await members()
 
   const failed = await ok(`member update ${member!.id} --name first --expected-index 1`, true, 20)
@@ -142,7 +151,7 @@ test('a change that was planned for another membership is refused', async () => 
   expect(again.json()).toMatchObject({changed: false})
 })
 
-test('an addition can be left to the leader', async () => {
+test('an addition can be left to the leader', {timeout: STORY_MS}, async () => {
   const added = (await ok('member add --no-wait --reason grow')).json()
 
   await eventually(15_000, async () =>
@@ -150,7 +159,7 @@ test('an addition can be left to the leader', async () => {
   )
 })
 
-test('the history tells who did what, and why', async () => {
+test('the history tells who did what, and why', {timeout: STORY_MS}, async () => {
   const records = (await ok('member history')).records()
 
   expect(records[0]).toMatchObject({index: 1, reason: 'init'})
@@ -167,7 +176,9 @@ test('the history tells who did what, and why', async () => {
   expect((await ok('member history --last 2')).records()).toEqual(records.slice(-2))
 })
 
-test('all members are restarted one after the other, as the manual says', async () => {
+test('all members are restarted one after the other, as the manual says', {
+  timeout: STORY_MS,
+}, async () => {
   const order = (await ok('member list -q --leader-last', false)).stdout.trim().split('\n')
   const leader = (await ok('leader show -q', false)).stdout.trim()
 
@@ -190,7 +201,7 @@ test('all members are restarted one after the other, as the manual says', async 
   await ok('status --check')
 })
 
-test('what is wrong is found, and ends with its status', async () => {
+test('what is wrong is found, and ends with its status', {timeout: STORY_MS}, async () => {
   const victim = (await members()).find(member => !member.leader)!
   await ok(`node kill ${victim.id}`)
 
@@ -205,7 +216,9 @@ test('what is wrong is found, and ends with its status', async () => {
   expect(wait.failure()).toMatchObject({code: 'RAFTCTL_TIMED_OUT'})
 })
 
-test('the log of a stopped node is compared with that of a living one', async () => {
+test('the log of a stopped node is compared with that of a living one', {
+  timeout: STORY_MS,
+}, async () => {
   const all = await members()
   const dead = all.find(member => !member.reachable)!
   const alive = all.find(member => member.reachable)!

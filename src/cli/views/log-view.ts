@@ -48,7 +48,7 @@ function valueText(record: LogRecord): string | null {
 }
 
 function shown(text: string | null, encoding: string | null): string | null {
-  return encoding === 'base64' ? `base64:${text}` : text
+  return encoding === 'base64' || encoding === 'hex' ? `${encoding}:${text}` : text
 }
 
 function membershipText({membership, reason}: LogRecord): string {
