@@ -15,6 +15,7 @@ import {RaftNode} from '../raft/raft-node.js'
 import type {Ready} from '../raft/ready.js'
 import type {RaftStatus} from '../raft/status.js'
 import type {Entry, LogIndex, NodeId} from '../raft/types.js'
+import {logIndex} from '../raft/types.js'
 import type {
   Applied,
   Counters,
@@ -287,10 +288,23 @@ export class NodeRuntime implements NodeRuntimeApi {
     const {log, stateMachine} = this.#parts
     const failures: unknown[] = []
     const closings = [() => log.close(), () => stateMachine.close()]
-    if (!this.#failed) closings.unshift(() => stateMachine.flush())
+    if (!this.#failed)
+      closings.unshift(
+        () => stateMachine.flush(),
+        () => this.#recordCommit(),
+      )
     for (const close of closings) await close().catch(error => failures.push(error))
     // After a failure the first error counts, and that was told already.
     if (failures.length > 0 && !this.#failed) throw failures[0]
+  }
+
+  /** The seal carries how far the log is committed: whoever reads it offline sees all that counts. */
+  async #recordCommit(): Promise<void> {
+    const {log, stateMachine} = this.#parts
+    const {hardState} = log
+    const commitIndex = logIndex(Math.min(stateMachine.appliedIndex, log.lastIndex()))
+    if (commitIndex <= hardState.commitIndex) return
+    await log.append({reset: undefined, hardState: {...hardState, commitIndex}, entries: []})
   }
 
   /** Best effort: without a successor in time, the others elect one after their timeout. */

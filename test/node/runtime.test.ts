@@ -463,3 +463,13 @@ test('a lone voter whose disk is low takes writes again once there is room', asy
 
   expect(await written).toMatchObject({term: runtime.status().currentTerm})
 })
+
+test('a clean stop records how far the log is committed', async () => {
+  const {node, runtime} = await lead()
+  await runtime.propose(data)
+  const {commitIndex} = runtime.status()
+
+  await runtime.stop()
+
+  expect(node.log.inner.hardState.commitIndex).toBe(commitIndex)
+})
