@@ -1072,6 +1072,17 @@ describe('snapshots (§7)', () => {
     expect(ready?.sendAfterSync).toMatchObject([{kind: 'install-snapshot-response', index: 7}])
   })
 
+  test('a snapshot older than where the log begins is answered and ignored', () => {
+    const node = driverAt({snapshot: at(3, 8), log: entries(9, 3), term: term(4)})
+
+    node.step({kind: 'install-snapshot', from: n2, snapshot})
+
+    const ready = node.raft.takeReady()
+    expect(ready?.snapshot).toBeUndefined()
+    expect(ready?.sendAfterSync).toMatchObject([{kind: 'install-snapshot-response', index: 8}])
+    expect(node.raft.status()).toMatchObject({firstIndex: 9, lastIndex: 9})
+  })
+
   test('a leader asks for a snapshot for a peer whose next entry is compacted', () => {
     const leader = leaderAt({snapshot: at(2, 6), log: entries(7, 3)})
 

@@ -55,7 +55,7 @@ export const SNAPSHOTS: readonly Defect[] = [
         'if (snapshot.index > 0) {',
       ),
     ],
-    finder: schedules,
+    finder: testIn('raft/paper', 'snapshots (§7)'),
   },
   {
     area: 'snapshots',

@@ -70,7 +70,7 @@ export const VOTES: readonly Defect[] = [
         "raft.sendNow({kind: 'request-vote-response', to, granted, commit})",
       ),
     ],
-    finder: schedules,
+    finder: rareSchedules,
   },
   {
     area: 'votes',
