@@ -111,6 +111,53 @@ export async function dropLocalContexts(env: Environment, directory: string): Pr
   return dropped
 }
 
+/** The context of that name. RAFTCTL_CONTEXT_NOT_FOUND names those there are. */
+export function contextNamed({contexts}: Contexts, name: string): Context {
+  const found = contexts.find(context => context.name === name)
+  if (found !== undefined) return found
+  const known = contexts.map(context => context.name)
+  throw new RaftctlError('RAFTCTL_CONTEXT_NOT_FOUND', `there is no context "${name}"`, {
+    hint: known.length === 0 ? 'There are none.' : `Contexts are: ${known.join(', ')}.`,
+  })
+}
+
+/** Makes it the current one; answers whether it was not. RAFTCTL_CONTEXT_NOT_FOUND. */
+export async function useContext(env: Environment, name: string): Promise<boolean> {
+  let changed = false
+  await change(env, before => {
+    contextNamed(before, name)
+    changed = before.current !== name
+    return changed ? {...before, current: name} : undefined
+  })
+  return changed
+}
+
+/** Forgets it; the cluster is not touched. Answers whether it was there. */
+export async function removeContext(env: Environment, name: string): Promise<boolean> {
+  let changed = false
+  await change(env, before => {
+    const kept = before.contexts.filter(context => context.name !== name)
+    changed = kept.length < before.contexts.length
+    const current = before.current === name ? undefined : before.current
+    return changed ? {current, contexts: kept} : undefined
+  })
+  return changed
+}
+
+/** A new remote context; RAFTCTL_CLUSTER_EXISTS when the name is taken by another cluster. */
+export async function addContext(
+  env: Environment,
+  context: Context & {kind: 'remote'},
+): Promise<boolean> {
+  const taken = (await readContexts(env)).contexts.find(({name}) => name === context.name)
+  if (taken !== undefined && (taken.kind === 'local' || taken.clusterId !== context.clusterId)) {
+    throw new RaftctlError('RAFTCTL_CLUSTER_EXISTS', `context "${context.name}" is taken`, {
+      hint: `Take another name, or run "raftctl context remove ${context.name}" first.`,
+    })
+  }
+  return putContext(env, context)
+}
+
 async function change(
   env: Environment,
   edit: (before: Contexts) => Contexts | undefined,

@@ -3,19 +3,23 @@ import {dirname} from 'node:path'
 import {expect, test} from 'vitest'
 import type {Context} from '../../src/cli/contexts.js'
 import {
+  addContext,
+  contextNamed,
   contextsPath,
   dropLocalContexts,
   localContext,
   putContext,
   readContexts,
   refuseRemoteContext,
+  removeContext,
+  useContext,
 } from '../../src/cli/contexts.js'
 import {replaceFile} from '../../src/cluster/files.js'
 import {temporaryDirectory} from '../support/temporary.js'
 
 const local = (name: string, directory = `/data/${name}`) =>
   localContext({name, directory, clusterId: 'c1'})
-const remote = (name: string): Context => ({
+const remote = (name: string): Context & {kind: 'remote'} => ({
   kind: 'remote',
   name,
   endpoints: ['10.0.0.1:7400'],
@@ -104,3 +108,53 @@ for (const text of ['', '{', '[]', '{"version":2,"current":null,"contexts":[]}',
 async function home() {
   return {HOME: await temporaryDirectory()}
 }
+
+test('another context is made the current one, once', async () => {
+  const env = await home()
+  await putContext(env, remote('prod'))
+  await putContext(env, local('toy'))
+
+  const changed = [await useContext(env, 'toy'), await useContext(env, 'toy')]
+
+  expect(changed).toEqual([true, false])
+  expect((await readContexts(env)).current).toBe('toy')
+})
+
+test('a context that is not there is named with those that are', async () => {
+  const env = await home()
+  await putContext(env, remote('prod'))
+
+  await expect(useContext(env, 'prud')).rejects.toMatchObject({
+    code: 'RAFTCTL_CONTEXT_NOT_FOUND',
+    hint: 'Contexts are: prod.',
+  })
+  const all = await readContexts(env)
+  expect(all.current).toBe('prod')
+  expect(contextNamed(all, 'prod')).toEqual(remote('prod'))
+})
+
+test('the current context that is removed leaves none current', async () => {
+  const env = await home()
+  await putContext(env, remote('prod'))
+  await putContext(env, remote('test'))
+
+  const changed = [await removeContext(env, 'prod'), await removeContext(env, 'prod')]
+
+  expect(changed).toEqual([true, false])
+  expect(await readContexts(env)).toEqual({current: undefined, contexts: [remote('test')]})
+})
+
+test('a name is not taken from another cluster, and taken anew for the same', async () => {
+  const env = await home()
+  await addContext(env, remote('prod'))
+  await putContext(env, local('toy'))
+
+  const again = {...remote('prod'), endpoints: ['10.0.0.2:7400']}
+  await addContext(env, again)
+  const other = addContext(env, {...remote('prod'), clusterId: 'c3'})
+  const ofLocal = addContext(env, remote('toy'))
+
+  await expect(other).rejects.toMatchObject({code: 'RAFTCTL_CLUSTER_EXISTS'})
+  await expect(ofLocal).rejects.toMatchObject({code: 'RAFTCTL_CLUSTER_EXISTS'})
+  expect((await readContexts(env)).contexts).toContainEqual(again)
+})
