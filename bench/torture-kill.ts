@@ -8,10 +8,8 @@
  * Each write has a key of its own. The version of a key is the log index at which it was applied: had a
  * write been applied twice, its key would not have the version that was acknowledged.
  */
-import {type ChildProcess, spawn} from 'node:child_process'
 import {randomBytes, randomInt} from 'node:crypto'
-import {mkdir, mkdtemp, open, rm} from 'node:fs/promises'
-import {createServer} from 'node:net'
+import {mkdtemp, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
 import {join, resolve} from 'node:path'
 import {setTimeout as delay} from 'node:timers/promises'
@@ -20,6 +18,7 @@ import {parseArgs} from 'node:util'
 import {ClusterClient} from '../src/client/cluster-client.js'
 import {RaftctlError} from '../src/errors.js'
 import {compareState} from '../src/operator/state-hash.js'
+import {freePort, initialise, NodeProcess} from './node-process.js'
 
 export interface Torture {
   readonly kills: number
@@ -45,7 +44,6 @@ export interface TortureReport {
 
 const NODES = 3
 const IN_FLIGHT = 4
-const READY_MS = 30_000
 const SETTLE_MS = 60_000
 
 /** An own little generator: a seed gives the same victims, though not the same moments. */
@@ -61,54 +59,6 @@ function generator(seed: number): (below: number) => number {
   }
 }
 
-class Node {
-  readonly address: string
-  readonly #program: string
-  readonly #directory: string
-  readonly #name: string
-  #child: ChildProcess | undefined
-
-  constructor(program: string, directory: string, name: string, address: string) {
-    this.#program = program
-    this.#directory = directory
-    this.#name = name
-    this.address = address
-  }
-
-  /** Resolves when it says that it is ready; rejects when it ends before. */
-  async start(): Promise<void> {
-    const log = await open(join(this.#directory, `${this.#name}.log`), 'a')
-    const dataDir = join(this.#directory, this.#name)
-    const args = ['node', 'run', '--listen', this.address, '--data-dir', dataDir]
-    const child = spawn(process.execPath, [this.#program, ...args, '--insecure'], {
-      stdio: ['ignore', 'pipe', log.fd],
-    })
-    this.#child = child
-    try {
-      await new Promise<void>((done, failed) => {
-        const timer = setTimeout(() => failed(new Error(`${this.#name} is not ready`)), READY_MS)
-        child.stdout?.once('data', () => done())
-        child.once('exit', (status, signal) => {
-          clearTimeout(timer)
-          failed(new Error(`${this.#name} ended at its start: ${status ?? signal}`))
-        })
-        child.stdout?.once('data', () => clearTimeout(timer))
-      })
-    } finally {
-      await log.close()
-    }
-  }
-
-  async kill(): Promise<void> {
-    const child = this.#child
-    this.#child = undefined
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise(done => child.once('exit', done))
-    child.kill('SIGKILL')
-    await gone
-  }
-}
-
 /** What became of every write, by key. */
 class Book {
   readonly acknowledged = new Map<string, number>()
@@ -120,13 +70,12 @@ export async function torture(options: Torture): Promise<TortureReport> {
   const started = performance.now()
   const directory = await mkdtemp(join(tmpdir(), 'raftctl-torture-'))
   const random = generator(options.seed)
-  const nodes: Node[] = []
+  const nodes: NodeProcess[] = []
   const book = new Book()
   try {
-    await mkdir(directory, {recursive: true})
     for (let i = 1; i <= NODES; i++) {
       const address = `127.0.0.1:${await freePort()}`
-      nodes.push(new Node(options.program, directory, `n${i}`, address))
+      nodes.push(new NodeProcess(options.program, directory, `n${i}`, address))
     }
     await Promise.all(nodes.map(node => node.start()))
     const endpoints = nodes.map(({address}) => address)
@@ -155,20 +104,9 @@ export async function torture(options: Torture): Promise<TortureReport> {
   }
 }
 
-async function initialise(endpoints: readonly string[]): Promise<void> {
-  const client = new ClusterClient({endpoints, timeoutMs: 10_000})
-  try {
-    const voters = endpoints.map((address, i) => ({address, name: `n${i + 1}`}))
-    await client.initialise(endpoints[0]!, randomBytes(16).toString('hex'), voters)
-    await client.put(Buffer.from('first'), Buffer.from('write'))
-  } finally {
-    client.close()
-  }
-}
-
 /** One node at a time as a rule; sometimes a second one before the first is back. */
 async function killAtRandom(
-  nodes: readonly Node[],
+  nodes: readonly NodeProcess[],
   random: (below: number) => number,
   {kills, onKill}: Torture,
 ): Promise<number> {
@@ -241,17 +179,6 @@ async function judge(endpoints: readonly string[], book: Book): Promise<string[]
     client.close()
   }
   return wrong
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, failed) => {
-    const server = createServer()
-    server.once('error', failed)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => done(typeof address === 'object' ? (address?.port ?? 0) : 0))
-    })
-  })
 }
 
 async function main(): Promise<void> {

@@ -1,0 +1,79 @@
+/** Real nodes for measurements and torture: the built program, on ports of this machine. */
+import {type ChildProcess, spawn} from 'node:child_process'
+import {randomBytes} from 'node:crypto'
+import {open} from 'node:fs/promises'
+import {createServer} from 'node:net'
+import {join} from 'node:path'
+import {ClusterClient} from '../src/client/cluster-client.js'
+
+const READY_MS = 30_000
+
+export class NodeProcess {
+  readonly address: string
+  readonly #program: string
+  readonly #directory: string
+  readonly #name: string
+  #child: ChildProcess | undefined
+
+  constructor(program: string, directory: string, name: string, address: string) {
+    this.#program = program
+    this.#directory = directory
+    this.#name = name
+    this.address = address
+  }
+
+  /** Resolves when it says that it is ready; rejects when it ends before. */
+  async start(): Promise<void> {
+    const log = await open(join(this.#directory, `${this.#name}.log`), 'a')
+    const dataDir = join(this.#directory, this.#name)
+    const args = ['node', 'run', '--listen', this.address, '--data-dir', dataDir]
+    const child = spawn(process.execPath, [this.#program, ...args, '--insecure'], {
+      stdio: ['ignore', 'pipe', log.fd],
+    })
+    this.#child = child
+    try {
+      await new Promise<void>((done, failed) => {
+        const timer = setTimeout(() => failed(new Error(`${this.#name} is not ready`)), READY_MS)
+        child.stdout?.once('data', () => done())
+        child.once('exit', (status, signal) => {
+          clearTimeout(timer)
+          failed(new Error(`${this.#name} ended at its start: ${status ?? signal}`))
+        })
+        child.stdout?.once('data', () => clearTimeout(timer))
+      })
+    } finally {
+      await log.close()
+    }
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child
+    this.#child = undefined
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise(done => child.once('exit', done))
+    child.kill('SIGKILL')
+    await gone
+  }
+}
+
+export async function initialise(endpoints: readonly string[]): Promise<void> {
+  const client = new ClusterClient({endpoints, timeoutMs: 10_000})
+  try {
+    const voters = endpoints.map((address, i) => ({address, name: `n${i + 1}`}))
+    await client.initialise(endpoints[0]!, randomBytes(16).toString('hex'), voters)
+    await client.put(Buffer.from('first'), Buffer.from('write'))
+  } finally {
+    client.close()
+  }
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((done, failed) => {
+    const server = createServer()
+    server.once('error', failed)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => done(typeof address === 'object' ? (address?.port ?? 0) : 0))
+    })
+  })
+}
