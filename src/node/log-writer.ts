@@ -3,6 +3,8 @@ import {mustSync} from '../raft/ready.js'
 import type {Entry, HardState} from '../raft/types.js'
 import type {Clock, DurableLog, LogBatch} from './ports.js'
 
+const OVER = 'the log is written no more'
+
 interface Watcher {
   readonly readyNumber: number
   readonly resolve: () => void
@@ -53,7 +55,8 @@ export class LogWriter {
   /** Resolves once this Ready, not submitted yet, is durable; rejects when it never will be. */
   durable(readyNumber: number): Promise<void> {
     const durable = new Promise<void>((resolve, reject) => {
-      this.#watchers.push({readyNumber, resolve, reject})
+      if (this.#over) reject(new Error(OVER))
+      else this.#watchers.push({readyNumber, resolve, reject})
     })
     // Whoever asked may have stopped by then.
     durable.catch(() => undefined)
@@ -64,7 +67,7 @@ export class LogWriter {
   abandon(): void {
     this.#over = true
     this.#waiting = []
-    for (const {reject} of this.#watchers.splice(0)) reject(new Error('the log is written no more'))
+    for (const {reject} of this.#watchers.splice(0)) reject(new Error(OVER))
   }
 
   /** Resolves once nothing is waiting or being written. */

@@ -7,10 +7,7 @@ import type {LearnerLag, MembershipOutcome, MembershipRefusal} from '../raft/mem
 import type {NodeId} from '../raft/types.js'
 import type {MembershipRequest} from './api.js'
 
-/** A request to give up a `set`. */
-export type CancelRequest = MembershipRequest & {readonly change: {readonly kind: 'cancel'}}
-
-/** `lag` is undefined for a learner that may be promoted at once. */
+/** The core's change; a promotion that may wait is an intent while the learner is not caught up. */
 export function toChange(
   {change}: MembershipRequest,
   membership: Membership,

@@ -179,6 +179,7 @@ test('after a failed write nothing more is written, reported or waited for', asy
   expect(log.batches).toHaveLength(1)
   expect(await outcomeOf(writer.drained())).toEqual({value: undefined})
   expect(await outcomeOf(reset)).toMatchObject({error: expect.any(Error)})
+  expect(await outcomeOf(writer.durable(5))).toMatchObject({error: expect.any(Error)})
 })
 
 test('an abandoned writer ends with the write under way, and tells nobody of it', async () => {
