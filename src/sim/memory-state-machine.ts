@@ -2,6 +2,7 @@
  * The key-value state machine over a store in memory that loses what was not flushed when it crashes.
  * The meaning of commands is the same code as LMDB's; deterministic, without timers.
  */
+import {crc32} from 'node:zlib'
 import {type ByteString, toByteString} from '../kv/bytes.js'
 import {readContent, writeContent} from '../kv/content.js'
 import {type KeyRange, type RangeResult, readRange} from '../kv/range.js'
@@ -126,13 +127,24 @@ export class MemoryStateMachine implements StateMachine {
     this.#state = new KeyValueState(this.#store)
   }
 
+  /** Of the whole content: equal for equal states. */
+  checksum(): number {
+    this.#state.seal()
+    let checksum = 0
+    for (const chunk of this.#chunks()) checksum = crc32(chunk, checksum)
+    return checksum
+  }
+
   /** The whole content as one string of bytes: equal states give equal strings. */
   content(): ByteString {
     this.#state.seal()
-    const view = this.#state.view(this.#store, HISTORY_SECTION, RECORDS_END)
     let content = ''
-    for (const chunk of writeContent(view)) content += toByteString(chunk)
+    for (const chunk of this.#chunks()) content += toByteString(chunk)
     return content
+  }
+
+  #chunks(): Generator<Uint8Array> {
+    return writeContent(this.#state.view(this.#store, HISTORY_SECTION, RECORDS_END))
   }
 
   get #isOwner(): boolean {

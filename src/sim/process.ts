@@ -14,7 +14,7 @@ import {SnapshotInbox} from './snapshot-inbox.js'
 import {storeIdOf} from './world.js'
 
 /** Of one process in one moment. */
-const CALLS_MAX = 2_000_000
+const CALLS_MAX = 100_000
 const WALL_START_MS = 1_700_000_000_000
 
 /** One process of a node, from its start to whatever ends it; after that nothing of it has effect. */
