@@ -65,6 +65,9 @@ export async function openDataDirectory(fs: FileSystem, path: string): Promise<D
     const identity = readIdentity(fs, path)
     const partial = `${path}/${IDENTITY_FILE}${PARTIAL}`
     if (fs.kindOf(partial) !== undefined) fs.remove(partial)
+    // Whoever wrote the identity may have been killed before its name was durable; promises that are
+    // made under it must not outlive it.
+    if (identity !== undefined) await fs.syncDirectory(path)
     return new LockedDirectory(fs, path, identity, lock)
   } catch (error) {
     await lock.release()

@@ -198,3 +198,22 @@ test('a directory is taken by one process at a time, and free once that one is k
     holder.kill('SIGKILL')
   }
 })
+
+test('an identity that was read once is there for good, though its writer was killed at the last sync', async () => {
+  let holds = false
+  const sim = new SimFileSystem({
+    directorySyncPause: () => (holds ? new Promise<void>(() => {}) : undefined),
+  })
+  const first = await openDataDirectory(sim, '/node')
+  holds = true
+  void first.writeIdentity(identity)
+  while (sim.kindOf('/node/node.json') === undefined) await Promise.resolve()
+  sim.kill()
+  holds = false
+
+  const second = await openDataDirectory(sim, '/node')
+  expect(second.identity).toEqual(identity)
+  sim.crash()
+
+  expect((await openDataDirectory(sim, '/node')).identity).toEqual(identity)
+})
