@@ -99,7 +99,6 @@ export class Process implements RunningProcess {
       clusterId: CLUSTER_ID,
       groupId: GROUP,
       wallMs: () => this.#wallMs(),
-      keep: 2,
     })
     if (!this.isAlive) return
     world.checks.recovered(node.id, wal)
