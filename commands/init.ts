@@ -1,23 +1,37 @@
 import {actorName} from '../src/cli/actor.js'
 import {BaseCommand, Flags} from '../src/cli/base-command.js'
-import {localContext, putContext, refuseRemoteContext} from '../src/cli/contexts.js'
+import {
+  addContext,
+  clusterOfName,
+  localContext,
+  putContext,
+  refuseRemoteContext,
+} from '../src/cli/contexts.js'
 import {askInit, initPlan, NODES_MAX} from '../src/cli/init-questions.js'
 import type {LocalInit, LocalInitialised} from '../src/cli/local-command.js'
 import {nodeLog} from '../src/cli/node-log.js'
 import type {Progress} from '../src/cli/progress.js'
-import {initRecord, initView} from '../src/cli/views/cluster-view.js'
+import {
+  initialisedRecord,
+  initialisedView,
+  initRecord,
+  initView,
+} from '../src/cli/views/cluster-view.js'
 import {RaftctlError} from '../src/errors.js'
 
 export default class Init extends BaseCommand {
-  static override summary = 'Bootstrap a local cluster of node processes.'
+  static override summary =
+    'Bootstrap a cluster: of local node processes, or of pristine nodes elsewhere.'
   static override description =
     'Starts the nodes in the background, makes them a cluster, and waits until a leader has ' +
     'committed. At a terminal and without flags it asks first. If it fails or is interrupted it ' +
-    'leaves nothing behind.'
+    'leaves nothing behind. With --endpoint, once for each node, it makes pristine nodes that ' +
+    'run already ("raftctl node run") the voters of a new cluster; cut short, it can be run again.'
   static override examples = [
     '<%= config.bin %> init',
     '<%= config.bin %> init --nodes 5 --name lab --yes',
     '<%= config.bin %> init --foreground',
+    '<%= config.bin %> init --endpoint 10.0.0.11:7400 --endpoint 10.0.0.12:7400 --endpoint 10.0.0.13:7400 --name prod',
   ]
   static override flags = {
     nodes: Flags.integer({summary: 'How many voters.', min: 1, max: NODES_MAX, default: 3}),
@@ -30,7 +44,7 @@ export default class Init extends BaseCommand {
 
   async run() {
     const {flags} = await this.parse(Init)
-    if (flags.endpoint !== undefined) throw remote()
+    if (flags.endpoint !== undefined) return this.atEndpoints(flags.endpoint, flags.name)
     const {initLocalCluster, plannedDirectory} = await this.localClusters()
     const asks = this.terminal.asks && this.argv.length === 0
     const wish = asks ? await askInit(question => this.ask(question), flags) : flags
@@ -57,6 +71,34 @@ export default class Init extends BaseCommand {
     return this.report(made, waiting)
   }
 
+  /** From flags only, never from the environment: nodes are not made a cluster by accident. */
+  private async atEndpoints(endpoints: readonly string[], name: string) {
+    const local = ['--nodes', '--data-dir', '--foreground'].find(flag => {
+      return this.argv.some(word => word === flag || word.startsWith(`${flag}=`))
+    })
+    if (local !== undefined) throw localOnly(local)
+    const {checkName} = await this.localClusters()
+    checkName(name)
+    const {security} = await this.target()
+    const {initialiseNodes} = await import('../src/operator/initialise-nodes.js')
+    const list = endpoints.join(', ')
+    await this.confirm(`Make ${list} a new cluster of ${endpoints.length} voters?`, {initial: true})
+    const waiting = await this.progress('initialising')
+    this.changeSent('run the same command again: it completes what it began')
+    const made = await initialiseNodes(await this.connect(), endpoints, {
+      origin: {actor: actorName(this.env), reason: 'init'},
+      taken: await clusterOfName(this.env, name),
+      timeoutMs: this.timeoutMs ?? Init.timeoutMsDefault,
+    })
+    const {clusterId} = made
+    const context = {kind: 'remote', name, endpoints: [...endpoints], clusterId, security} as const
+    const isCurrent = await addContext(this.env, context)
+    waiting.done()
+    return this.print(initialisedRecord(name, made, isCurrent), () =>
+      initialisedView(name, made, isCurrent),
+    )
+  }
+
   private async inForeground(init: LocalInit, waiting: Progress) {
     const {runForeground} = await this.localClusters()
     const {startDaemon} = await import('../src/daemon.js')
@@ -81,8 +123,8 @@ export default class Init extends BaseCommand {
   }
 }
 
-function remote(): RaftctlError {
-  return new RaftctlError('RAFTCTL_USAGE', 'init makes local clusters; it takes no --endpoint', {
-    hint: 'Leave --endpoint away.',
+function localOnly(flag: string): RaftctlError {
+  return new RaftctlError('RAFTCTL_USAGE', `${flag} is for local clusters, --endpoint for others`, {
+    hint: 'Leave one of them away.',
   })
 }

@@ -144,6 +144,13 @@ export async function removeContext(env: Environment, name: string): Promise<boo
   return changed
 }
 
+/** The cluster that a context stands for; undefined where the name is free. */
+export async function clusterOfName(env: Environment, name: string): Promise<string | undefined> {
+  const taken = (await readContexts(env)).contexts.find(context => context.name === name)
+  if (taken?.kind === 'local') throw nameTaken(name)
+  return taken?.clusterId
+}
+
 /** A new remote context; RAFTCTL_CLUSTER_EXISTS when the name is taken by another cluster. */
 export async function addContext(
   env: Environment,
@@ -151,11 +158,15 @@ export async function addContext(
 ): Promise<boolean> {
   const taken = (await readContexts(env)).contexts.find(({name}) => name === context.name)
   if (taken !== undefined && (taken.kind === 'local' || taken.clusterId !== context.clusterId)) {
-    throw new RaftctlError('RAFTCTL_CLUSTER_EXISTS', `context "${context.name}" is taken`, {
-      hint: `Take another name, or run "raftctl context remove ${context.name}" first.`,
-    })
+    throw nameTaken(context.name)
   }
   return putContext(env, context)
+}
+
+export function nameTaken(name: string): RaftctlError {
+  return new RaftctlError('RAFTCTL_CLUSTER_EXISTS', `context "${name}" is taken`, {
+    hint: `Take another name, or run "raftctl context remove ${name}" first.`,
+  })
 }
 
 async function change(

@@ -163,12 +163,13 @@ describe('nodes with TLS', () => {
           ),
         )
       }
-      const voters = [0, 1, 2].map(i => ({address: endpoint(i), name: `n${i + 1}`}))
-      await cluster.initialise(endpoint(), 'c'.repeat(32), voters)
     } finally {
       await cluster.close()
     }
-    await eventually(async () => (await ask(flagsOf(client('alice')))).status === 0)
+    const refused = await initialise(flagsOf({ca: join(certs, 'ca.crt')}))
+    expect(refused.failure()).toMatchObject({exit: 16, outcome: 'none'})
+    const initialised = await initialise(flagsOf(client('alice')))
+    expect(initialised.json()).toMatchObject({kind: 'ClusterInitialised', changed: true, voters: 3})
   }, 90_000)
 
   afterAll(async () => {
@@ -193,6 +194,23 @@ describe('nodes with TLS', () => {
       ),
     )
   }
+
+  function initialise(flags: string[]): Promise<Outcome> {
+    const endpoints = [0, 1, 2].flatMap(i => ['--endpoint', endpoint(i)])
+    return shell.run(['init', ...endpoints, '--name', 'prod', '--yes', '--json', ...flags])
+  }
+
+  test('are initialised once, and have a context that carries the files', async () => {
+    const again = await initialise(flagsOf(client('alice')))
+    const other = await shell.run([
+      ...['init', '--endpoint', endpoint(), '--name', 'other', '--yes', '--json'],
+      ...flagsOf(client('alice')),
+    ])
+
+    expect(again.json()).toMatchObject({changed: false, voters: 3})
+    expect((await shell.run(['status', '--context', 'prod'])).status).toBe(0)
+    expect(other.failure()).toMatchObject({code: 'RAFTCTL_NOT_PRISTINE', exit: 12})
+  })
 
   test('are one cluster, written and read by those who may', async () => {
     const alice = flagsOf(client('alice'))

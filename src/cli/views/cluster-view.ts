@@ -1,5 +1,6 @@
 import type {LocalClusterState, LocalInitialised, NodeState} from '../../cluster/index.js'
 import {tilde} from '../../cluster/paths.js'
+import type {Initialised} from '../../operator/initialise-nodes.js'
 import type {View} from '../output.js'
 import {shortId} from './status-view.js'
 
@@ -106,6 +107,45 @@ export function initView(
       ...after,
     ],
     ids: [cluster.name],
+  }
+}
+
+/** What `init --endpoint` made. */
+export function initialisedRecord(
+  name: string,
+  {changed, clusterId, status}: Initialised,
+  isCurrent: boolean,
+) {
+  return {
+    kind: 'ClusterInitialised',
+    changed,
+    name,
+    clusterId,
+    directory: null,
+    context: name,
+    current: isCurrent,
+    voters: status.voters,
+    leaderId: status.leaderId,
+    failureTolerance: status.failureToleranceNominal,
+    members: status.members.map(({id, name, address}) => ({id, name, address})),
+  }
+}
+
+export function initialisedView(
+  name: string,
+  {clusterId, status}: Initialised,
+  isCurrent: boolean,
+): View {
+  return {
+    lines: [
+      `cluster ${name}  id ${shortId(clusterId)}  ${counted(status.voters, 'voter')}  ` +
+        `leader ${status.leaderId ?? 'none'}  failure tolerance ${status.failureToleranceNominal}`,
+      isCurrent
+        ? `context  ${name} (current)`
+        : `context  ${name} (not current: "raftctl context use ${name}" switches)`,
+      `next     raftctl status${isCurrent ? '' : ` --context ${name}`}`,
+    ],
+    ids: [name],
   }
 }
 
