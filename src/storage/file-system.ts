@@ -61,7 +61,12 @@ export async function ensureDirectory(fs: FileSystem, path: string): Promise<voi
   const parent = parentOf(path)
   if (fs.kindOf(path) !== 'directory') {
     if (parent !== path) await ensureDirectory(fs, parent)
-    fs.makeDirectory(path)
+    try {
+      fs.makeDirectory(path)
+    } catch (error) {
+      // Another node of this machine may have made it since: nodes that start together share parents.
+      if (fs.kindOf(path) !== 'directory') throw error
+    }
     await fs.syncDirectory(parent)
     return
   }

@@ -23,3 +23,22 @@ test('missing directories are made from the top, and all of them survive a crash
 
   expect(fs.kindOf('/data/groups/1/wal')).toBe('directory')
 })
+
+// Nodes of one local cluster start at once below the same parent.
+test('a directory that another process makes between the look and the making is as good', async () => {
+  const fs = new SimFileSystem()
+  const make = fs.makeDirectory.bind(fs)
+  let raced = false
+  fs.makeDirectory = path => {
+    if (path === '/data' && !raced) {
+      raced = true
+      make(path)
+    }
+    make(path)
+  }
+
+  await ensureDirectory(fs, '/data/wal')
+
+  expect(raced).toBe(true)
+  expect(fs.kindOf('/data/wal')).toBe('directory')
+})
