@@ -52,6 +52,10 @@ export type CoreView = Readonly<
 
 /** A node whose disk is low tries to hand leadership over this often: the others may be low too. */
 const HAND_OVER_MS = 10_000
+
+/** A turn of the event loop rarely has more than two. */
+const READYS_PER_TURN_MAX = 100
+
 /** How long a read barrier waits for a quorum, in smallest election timeouts. */
 const READ_PATIENCE_TIMEOUTS = 8
 
@@ -357,9 +361,14 @@ export class NodeRuntime implements NodeRuntimeApi {
 
   #drain(): void {
     this.#barrier = undefined
+    let count = 0
     for (let ready = this.#raft.takeReady(); ready; ready = this.#raft.takeReady()) {
       this.#perform(ready)
       if (this.#state === 'stopped') return
+      if (++count < READYS_PER_TURN_MAX) continue
+      // Whatever the core is at, the rest of the process has its turn in between.
+      this.#schedule()
+      break
     }
     this.#watchChanges()
   }

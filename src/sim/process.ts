@@ -13,8 +13,10 @@ import {SimStateMachine} from './sim-state-machine.js'
 import {SnapshotInbox} from './snapshot-inbox.js'
 import {storeIdOf} from './world.js'
 
-/** Of one process in one moment. */
+/** Of one process in so short a time. */
+const CALLS_WINDOW_MS = 200
 const CALLS_MAX = 100_000
+const CALLS_PER_TURN = 100
 const WALL_START_MS = 1_700_000_000_000
 
 /** One process of a node, from its start to whatever ends it; after that nothing of it has effect. */
@@ -212,19 +214,21 @@ export class Process implements RunningProcess {
   /** Mostly at the end of this moment; at times later, so that more than one event gathers. */
   #soon(callback: () => void): void {
     const {world} = this.node
+    this.#countCall(CALLS_PER_TURN)
     const run = () => this.enter(callback)
     if (this.node.random.chance(0.85)) world.soon.push(run)
     else world.after(this.node.random.between(0, 1), () => this.node.run(() => callback()))
   }
 
   /** Called wherever the core passes by; a core that never comes to an end is ended here. */
-  #countCall(): void {
+  #countCall(weight = 1): void {
     const {world} = this.node
-    if (world.nowMs !== this.#callsAtMs) {
+    if (world.nowMs > this.#callsAtMs + CALLS_WINDOW_MS) {
       this.#callsAtMs = world.nowMs
       this.#calls = 0
     }
-    if (++this.#calls < CALLS_MAX) return
+    this.#calls += weight
+    if (this.#calls < CALLS_MAX) return
     world.checks.verdict.violated('livelock', `node ${this.node.id} never ends what it does`)
     throw new Error('the simulation ends a node that does not end')
   }
