@@ -13,10 +13,10 @@ import {SimStateMachine} from './sim-state-machine.js'
 import {SnapshotInbox} from './snapshot-inbox.js'
 import {storeIdOf} from './world.js'
 
-/** Of one process in so short a time. */
-const CALLS_WINDOW_MS = 200
-const CALLS_MAX = 100_000
-const CALLS_PER_TURN = 100
+/** Of one process in one moment. */
+const CALLS_MAX = 1_000_000
+const CALLS_PER_TURN = 1000
+const LATE_GAP_MS = 0.2
 const WALL_START_MS = 1_700_000_000_000
 
 /** One process of a node, from its start to whatever ends it; after that nothing of it has effect. */
@@ -32,6 +32,7 @@ export class Process implements RunningProcess {
   readonly #fs: FileSystem
   #calls = 0
   #callsAtMs = 0
+  #lateUntilMs = 0
 
   constructor(node: Machine) {
     this.node = node
@@ -216,14 +217,20 @@ export class Process implements RunningProcess {
     const {world} = this.node
     this.#countCall(CALLS_PER_TURN)
     const run = () => this.enter(callback)
-    if (this.node.random.chance(0.85)) world.soon.push(run)
-    else world.after(this.node.random.between(0, 1), () => this.node.run(() => callback()))
+    // One at a time is late, so that a core that never ends does so in one moment.
+    if (world.nowMs < this.#lateUntilMs || this.node.random.chance(0.85)) {
+      world.soon.push(run)
+      return
+    }
+    const lateMs = this.node.random.between(0, 1)
+    this.#lateUntilMs = world.nowMs + lateMs + LATE_GAP_MS
+    world.after(lateMs, () => this.node.run(() => callback()))
   }
 
   /** Called wherever the core passes by; a core that never comes to an end is ended here. */
   #countCall(weight = 1): void {
     const {world} = this.node
-    if (world.nowMs > this.#callsAtMs + CALLS_WINDOW_MS) {
+    if (world.nowMs !== this.#callsAtMs) {
       this.#callsAtMs = world.nowMs
       this.#calls = 0
     }
