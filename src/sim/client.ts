@@ -36,6 +36,7 @@ export class SimClient {
   #number: number
   readonly #nextNumber: () => number
   readonly #nextValue: () => number
+  readonly #onlyWrites: boolean
   readonly #seen = new Map<number, Seen>()
   #sessionId = 0
   #sequence = 0
@@ -49,7 +50,9 @@ export class SimClient {
     network: SimNetwork<SimNode>,
     nextNumber: () => number,
     nextValue: () => number,
+    onlyWrites: boolean,
   ) {
+    this.#onlyWrites = onlyWrites
     this.#world = world
     this.#network = network
     this.#nextNumber = nextNumber
@@ -97,7 +100,8 @@ export class SimClient {
     const {keys, readShare, swapShare, deleteShare} = scenario.clients
     const client = this.#number
     const key = random.below(keys)
-    const roll = random.unit()
+    // Of the shares, the last is that of writes.
+    const roll = this.#onlyWrites ? 1 : random.unit()
     if (roll < readShare) {
       const operation = checks.history.invoke({client, key, kind: 'read', value: 0, expected: 0})
       this.#request(operation, undefined, 0)

@@ -90,7 +90,7 @@ class Simulation {
     this.#startClients()
     await this.#runUntil(() => this.#isEnough(), STANDSTILL_MS)
     const faultySteps = this.#world.counts.steps
-    const ending = new Ending(this.#world, this.#network, this.#clients, () => this.#client())
+    const ending = new Ending(this.#world, this.#network, this.#clients, () => this.#client(true))
     if (verdict.violation === undefined) {
       ending.begin()
       await this.#runUntil(() => ending.isOver, ending.patienceMs)
@@ -179,12 +179,13 @@ class Simulation {
     }
   }
 
-  #client(): SimClient {
+  #client(onlyWrites = false): SimClient {
     return new SimClient(
       this.#world,
       this.#network,
       () => ++this.#clientNumbers,
       () => ++this.#values,
+      onlyWrites,
     )
   }
 
