@@ -168,6 +168,7 @@ class NodeProcess implements NodeHost {
       snapshots: () => this.#snapshots,
       security: channels,
       snapshotBytesPerSecond: this.settings.snapshotBytesPerSecond,
+      snapshotChunkBytes: this.settings.snapshotChunkBytes,
       log: (level, event, fields) => this.#log(level, event, fields),
     })
     this.done = new Promise((resolve, reject) => {

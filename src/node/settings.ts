@@ -14,6 +14,8 @@ export interface NodeSettings {
   readonly lowDiskBytes: number
   /** A snapshot is sent to one peer at so many bytes a second at most. 0: no limit. Default 64 MiB. */
   readonly snapshotBytesPerSecond: number
+  /** A snapshot is sent in chunks of so many bytes. 1 to 3 MiB; default 256 KiB. */
+  readonly snapshotChunkBytes: number
   readonly limits: Partial<RaftLimits>
 }
 
@@ -24,6 +26,7 @@ export const DEFAULT_SETTINGS: NodeSettings = {
   snapshotEntries: 5000,
   lowDiskBytes: 256 * 1024 * 1024,
   snapshotBytesPerSecond: 64 * 1024 * 1024,
+  snapshotChunkBytes: 256 * 1024,
   limits: {},
 }
 

@@ -128,6 +128,7 @@ function drawSettings(random: Random): NodeSettings {
     snapshotEntries: random.pick([30, 80, 150, 300]),
     lowDiskBytes: 0,
     snapshotBytesPerSecond: 0,
+    snapshotChunkBytes: 256 * 1024,
     limits: {
       entriesPerAppendMax: random.pick([1, 3, 10, 300]),
       bytesPerAppendMax: random.pick([200, 2000, 1 << 20]),

@@ -11,7 +11,7 @@ import {
   type SnapshotFrame,
   type SnapshotProgress,
 } from '../gen/raftctl/v1/peer.js'
-import {SNAPSHOT_CHUNK_BYTES, SNAPSHOT_CHUNKS_IN_FLIGHT} from '../limits.js'
+import {SNAPSHOT_CHUNKS_IN_FLIGHT} from '../limits.js'
 import type {ChannelSecurity} from '../security.js'
 import {fromServiceError} from '../status.js'
 import {type Acquaintance, helloTo, ownIdentity} from './hello.js'
@@ -20,7 +20,6 @@ import {Pace} from './pace.js'
 
 /** Verifying and syncing a large file at the receiver's end takes its time. */
 const SILENCE_MAX_MS = 60_000
-const IN_FLIGHT_BYTES = SNAPSHOT_CHUNK_BYTES * SNAPSHOT_CHUNKS_IN_FLIGHT
 
 export interface SnapshotSending {
   readonly member: Member
@@ -31,6 +30,8 @@ export interface SnapshotSending {
   readonly signal: AbortSignal
   /** 0: no limit. */
   readonly bytesPerSecond: number
+  /** At most 3 MiB, which is what a receiver takes. */
+  readonly chunkBytes: number
 }
 
 /**
@@ -38,7 +39,7 @@ export interface SnapshotSending {
  * it whole, verified and handed to its Raft.
  */
 export async function sendSnapshotFile(sending: SnapshotSending): Promise<void> {
-  const {member, message, snapshots, us, security, signal, bytesPerSecond} = sending
+  const {member, message, snapshots, us, security, signal, bytesPerSecond, chunkBytes} = sending
   const info = snapshots.latest()
   const self = ownIdentity(us.host)
   if (info === undefined || self === undefined) {
@@ -57,7 +58,7 @@ export async function sendSnapshotFile(sending: SnapshotSending): Promise<void> 
   try {
     call.write({body: {$case: 'header', value: header}})
     await receiver.answered()
-    await sendChunks(call, receiver, snapshots, info, new Pace(bytesPerSecond))
+    await sendChunks(call, receiver, snapshots, info, new Pace(bytesPerSecond), chunkBytes)
     call.end()
     await receiver.done()
   } finally {
@@ -74,16 +75,17 @@ async function sendChunks(
   snapshots: SnapshotStore,
   info: SnapshotInfo,
   pace: Pace,
+  chunkBytes: number,
 ): Promise<void> {
   let offset = receiver.offset
   if (offset >= info.bytes) return
-  for await (const chunk of snapshots.read(info.id, offset, SNAPSHOT_CHUNK_BYTES)) {
+  for await (const chunk of snapshots.read(info.id, offset, chunkBytes)) {
     const value = {offset: toWireNumber(offset), data: asBuffer(chunk)}
     call.write({body: {$case: 'chunk', value}})
     offset += chunk.length
     const waitMs = pace.take(chunk.length, performance.now())
     if (waitMs > 0) await delay(waitMs)
-    await receiver.reached(offset - IN_FLIGHT_BYTES + SNAPSHOT_CHUNK_BYTES)
+    await receiver.reached(offset - chunkBytes * (SNAPSHOT_CHUNKS_IN_FLIGHT - 1))
   }
 }
 

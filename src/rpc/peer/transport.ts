@@ -6,6 +6,7 @@ import type {InstallSnapshot, Message} from '../../raft/messages.js'
 import type {NodeId} from '../../raft/types.js'
 import {type PeerFrame, type PeerServiceServer, PeerServiceService} from '../gen/raftctl/v1/peer.js'
 import type {ServiceEntry} from '../handler.js'
+import {SNAPSHOT_CHUNK_BYTES} from '../limits.js'
 import {type LogSink, NO_LOG} from '../log.js'
 import {type ChannelSecurity, PLAIN_TEXT} from '../security.js'
 import type {PeerConnectionStatus} from './connection-status.js'
@@ -29,6 +30,8 @@ export interface PeerTransportOptions {
   readonly security?: ChannelSecurity
   /** Of a snapshot on its way to one peer; default 0, no limit. */
   readonly snapshotBytesPerSecond?: number
+  /** Of a snapshot, in one message; at most 3 MiB, default 256 KiB. */
+  readonly snapshotChunkBytes?: number
   readonly log?: LogSink
 }
 
@@ -221,6 +224,7 @@ export class PeerTransport implements Transport {
       security: this.#security,
       signal: this.#stopping.signal,
       bytesPerSecond: this.#options.snapshotBytesPerSecond ?? 0,
+      chunkBytes: this.#options.snapshotChunkBytes ?? SNAPSHOT_CHUNK_BYTES,
     })
   }
 }
