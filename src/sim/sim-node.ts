@@ -16,6 +16,8 @@ import {Random} from './random.js'
 import {SimFileSystem} from './sim-file-system.js'
 import type {World} from './world.js'
 
+const TURN_MS = 0.01
+
 export class SimNode implements Machine {
   readonly id: NodeId
   readonly world: World
@@ -108,7 +110,12 @@ export class SimNode implements Machine {
 
   #resume(): void {
     if (this.isPaused) return
-    for (const task of this.#deferred.splice(0)) task()
+    const tasks = this.#deferred.splice(0)
+    // Whatever waited at the sockets is taken in any order, a part in each turn of the event loop.
+    if (this.random.chance(0.5)) shuffle(tasks, this.random)
+    tasks.forEach((task, i) => {
+      this.world.after(i * TURN_MS, task)
+    })
   }
 
   /** A process that survived a fault is no longer judged by what stops it, so it does not stay. */
@@ -145,5 +152,14 @@ export class SimNode implements Machine {
         })
       })
     })
+  }
+}
+
+function shuffle<T>(items: T[], random: Random): void {
+  for (let i = items.length - 1; i > 0; i--) {
+    const j = random.below(i + 1)
+    const item = items[i]!
+    items[i] = items[j]!
+    items[j] = item
   }
 }
