@@ -22,6 +22,7 @@ import type {Entry, HardState, LogIndex, NodeId, Term} from '../../src/raft/type
 import {groupId, logIndex, nodeId, term} from '../../src/raft/types.js'
 import {MemoryStateMachine} from '../../src/sim/memory-state-machine.js'
 import {MemoryLog} from '../../src/storage/memory-log.js'
+import {readyWith} from '../raft/support.js'
 
 export const GROUP = groupId(1)
 
@@ -300,19 +301,7 @@ export function blankAt(index: number, atTerm: number): Entry {
 }
 
 export function readyOf(number: number, parts: Partial<Ready> = {}): Ready {
-  return {
-    number,
-    sendNow: [],
-    snapshot: undefined,
-    hardState: undefined,
-    entries: [],
-    sendAfterSync: [],
-    committedEntries: [],
-    snapshotsNeeded: [],
-    readStates: [],
-    readsRefused: [],
-    ...parts,
-  }
+  return readyWith({number, ...parts})
 }
 
 /** A node of a cluster of `voters`, itself 1, with the first entry in its log; not started. */
