@@ -22,6 +22,13 @@ export class NodeProcess {
     this.address = address
   }
 
+  /** Of a node that runs. */
+  get pid(): number {
+    const pid = this.#child?.pid
+    if (pid === undefined) throw new Error(`${this.#name} does not run`)
+    return pid
+  }
+
   /** Resolves when it says that it is ready; rejects when it ends before. */
   async start(): Promise<void> {
     const log = await open(join(this.#directory, `${this.#name}.log`), 'a')
