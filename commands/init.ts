@@ -5,17 +5,23 @@ import {
   clusterOfName,
   localContext,
   putContext,
+  readContexts,
   refuseRemoteContext,
 } from '../src/cli/contexts.js'
-import {askInit, initPlan, NODES_MAX} from '../src/cli/init-questions.js'
+import {
+  askInit,
+  INIT_INTRODUCTION,
+  type InitWish,
+  initPlan,
+  NODES_MAX,
+} from '../src/cli/init-questions.js'
 import type {LocalInit, LocalInitialised} from '../src/cli/local-command.js'
 import {nodeLog} from '../src/cli/node-log.js'
 import type {Progress} from '../src/cli/progress.js'
 import {
+  type InitialisedCluster,
   initialisedRecord,
   initialisedView,
-  initRecord,
-  initView,
 } from '../src/cli/views/cluster-view.js'
 import {RaftctlError} from '../src/errors.js'
 
@@ -47,13 +53,12 @@ export default class Init extends BaseCommand {
     if (flags.endpoint !== undefined) return this.atEndpoints(flags.endpoint, flags.name)
     const {initLocalCluster, plannedDirectory} = await this.localClusters()
     const asks = this.terminal.asks && this.argv.length === 0
-    const wish = asks ? await askInit(question => this.ask(question), flags) : flags
-    const {name, nodes} = wish
+    const {name, nodes} = asks ? await this.asked(flags) : flags
     await refuseRemoteContext(this.env, name)
     const directory = plannedDirectory(this.env, name, flags['data-dir'])
-    const plan = initPlan(wish, directory, flags.foreground)
-    if (asks) await this.confirm(`${plan}. Go ahead?`, {initial: true})
-    else if (this.terminal.asks) this.note(plan)
+    const plan = initPlan({name, nodes, directory, foreground: flags.foreground}, this.env)
+    if (this.terminal.asks) this.note(plan.join('\n'))
+    if (asks) await this.confirm('Go ahead?', {initial: true})
 
     const waiting = await this.progress('starting')
     const init = {
@@ -69,6 +74,15 @@ export default class Init extends BaseCommand {
     if (flags.foreground) return this.inForeground(init, waiting)
     const made = await initLocalCluster(init)
     return this.report(made, waiting)
+  }
+
+  private async asked(initial: InitWish): Promise<InitWish> {
+    this.note(INIT_INTRODUCTION.join('\n'))
+    const {listClusters} = await this.localClusters()
+    const {clusters} = await listClusters(this.env)
+    const {contexts} = await readContexts(this.env)
+    const taken = new Set([...clusters, ...contexts].map(({name}) => name))
+    return askInit(await this.asker('Name of the cluster'), initial, taken)
   }
 
   /** From flags only, never from the environment: nodes are not made a cluster by accident. */
@@ -92,11 +106,9 @@ export default class Init extends BaseCommand {
     })
     const {clusterId} = made
     const context = {kind: 'remote', name, endpoints: [...endpoints], clusterId, security} as const
-    const isCurrent = await addContext(this.env, context)
+    const current = await addContext(this.env, context)
     waiting.done()
-    return this.print(initialisedRecord(name, made, isCurrent), () =>
-      initialisedView(name, made, isCurrent),
-    )
+    return this.printInitialised({...made, name, directory: null, current})
   }
 
   private async inForeground(init: LocalInit, waiting: Progress) {
@@ -117,9 +129,14 @@ export default class Init extends BaseCommand {
   }
 
   private async report(made: LocalInitialised, waiting: Progress) {
-    const current = await putContext(this.env, localContext(made.cluster))
+    const {status, cluster} = made
+    const current = await putContext(this.env, localContext(cluster))
     waiting.done()
-    return this.print(initRecord(made, current), () => initView(made, current, this.env))
+    return this.printInitialised({...cluster, changed: true, status, current})
+  }
+
+  private printInitialised(made: InitialisedCluster) {
+    return this.print(initialisedRecord(made), () => initialisedView(made, this.env))
   }
 }
 

@@ -17,7 +17,7 @@ import type {Printed, Result, View} from './output.js'
 import {complete, render} from './output.js'
 import type {Progress} from './progress.js'
 import {startProgress} from './progress.js'
-import type {Question} from './prompts.js'
+import type {Asker} from './prompts.js'
 import type {RecordView} from './records.js'
 import {writeRecords} from './records.js'
 import {securityFrom} from './security-flags.js'
@@ -171,17 +171,16 @@ export abstract class BaseCommand extends Command {
    */
   protected async confirm(message: string, {initial = false} = {}): Promise<void> {
     if (this.agreed) return
-    const {confirm, nobodyToAsk} = await import('./prompts.js')
-    if (!this.terminal.asks) throw nobodyToAsk(message)
-    if (await confirm(message, initial)) return
+    const asker = await this.asker(message)
+    if (await asker.confirm(message, initial)) return
     throw new RaftctlError('RAFTCTL_INTERRUPTED', 'you said no; nothing was changed')
   }
 
-  /** Asks for a line of text; RAFTCTL_USAGE where nobody can be asked. */
-  protected async ask(question: Question): Promise<string> {
-    const {ask, nobodyToAsk} = await import('./prompts.js')
-    if (!this.terminal.asks) throw nobodyToAsk(question.message)
-    return ask(question)
+  /** Whom to ask; RAFTCTL_USAGE, with the first question, where nobody can be asked. */
+  protected async asker(question: string): Promise<Asker> {
+    const {asker, nobodyToAsk} = await import('./prompts.js')
+    if (!this.terminal.asks) throw nobodyToAsk(question)
+    return asker(this.terminal)
   }
 
   /** From here on an interruption can't promise that nothing changed; says how to look. */

@@ -5,28 +5,49 @@ export interface Question {
   readonly message: string
   readonly initial: string
   /** true, or what is wrong with the answer. */
-  readonly check: (answer: string) => true | string
+  readonly check: (answer: string) => true | string | Promise<true | string>
 }
 
-/** A closed or interrupted prompt rejects; the shell makes that status 130. */
-export async function ask(question: Question): Promise<string> {
-  const prompt = await prompter()
-  const {answer} = await prompt([
-    {
-      type: 'input',
-      name: 'answer',
-      message: question.message,
-      default: question.initial,
-      validate: (text: string) => question.check(text),
+export interface Choice<T> {
+  /** One line. */
+  readonly name: string
+  readonly value: T
+}
+
+export interface Choosing<T> {
+  readonly message: string
+  /** The first one is what Enter takes. */
+  readonly choices: readonly Choice<T>[]
+}
+
+/** What a person can be asked. A prompt that is closed or interrupted rejects: status 130. */
+export interface Asker {
+  ask(question: Question): Promise<string>
+  choose<T>(choosing: Choosing<T>): Promise<T>
+  confirm(message: string, initial: boolean): Promise<boolean>
+}
+
+/** `movesCursor`: the terminal understands control codes; without, questions are lines. */
+export async function asker({movesCursor}: {readonly movesCursor: boolean}): Promise<Asker> {
+  if (!movesCursor) return (await import('./line-prompts.js')).lineAsker()
+  const {default: inquirer} = await import('inquirer')
+  const prompt = inquirer.createPromptModule({output: process.stderr})
+  return {
+    async ask({message, initial, check}) {
+      const validate = (text: string) => check(text)
+      const input = {type: 'input', name: 'answer', message, default: initial, validate} as const
+      return String((await prompt([input])).answer)
     },
-  ])
-  return String(answer)
-}
-
-export async function confirm(message: string, initial: boolean): Promise<boolean> {
-  const prompt = await prompter()
-  const {answer} = await prompt([{type: 'confirm', name: 'answer', message, default: initial}])
-  return answer === true
+    async choose<T>({message, choices}: Choosing<T>) {
+      const list = choices.map(({name}, at) => ({name, value: at}))
+      const {answer} = await prompt([{type: 'select', name: 'answer', message, choices: list}])
+      return choices[Number(answer)]!.value
+    },
+    async confirm(message, initial) {
+      const yesOrNo = {type: 'confirm', name: 'answer', message, default: initial} as const
+      return (await prompt([yesOrNo])).answer === true
+    },
+  }
 }
 
 /** What a question becomes where nobody can answer. */
@@ -34,9 +55,4 @@ export function nobodyToAsk(message: string): RaftctlError {
   return new RaftctlError('RAFTCTL_USAGE', `can't ask without a terminal: ${message}`, {
     hint: 'Run it with --yes to agree beforehand.',
   })
-}
-
-async function prompter() {
-  const {default: inquirer} = await import('inquirer')
-  return inquirer.createPromptModule({output: process.stderr})
 }

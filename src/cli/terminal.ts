@@ -6,6 +6,8 @@ export interface Terminal {
   readonly showsProgress: boolean
   /** Both ends are a terminal: questions may be asked. */
   readonly asks: boolean
+  /** It understands control codes: what is on the screen can be drawn anew. */
+  readonly movesCursor: boolean
   /** Columns to fit a drawn table into. */
   readonly columns: number
   readonly colour: boolean
@@ -32,6 +34,7 @@ export function terminalOf({env, stdin, stdout, stderr}: Surroundings): Terminal
     drawsTables: stdout.isTTY === true,
     showsProgress: stderr.isTTY === true && !dumb && !ci,
     asks: stdin.isTTY === true && stderr.isTTY === true && !ci,
+    movesCursor: !dumb,
     columns: columnsOf(env.COLUMNS, stdout.columns),
     colour: coloured(env, stdout.isTTY === true && !dumb),
   }

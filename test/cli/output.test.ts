@@ -7,6 +7,7 @@ import {terminalOf} from '../../src/cli/terminal.js'
 const pipe: Terminal = {
   drawsTables: false,
   showsProgress: false,
+  movesCursor: false,
   asks: false,
   columns: 80,
   colour: false,

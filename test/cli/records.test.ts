@@ -144,6 +144,7 @@ function manner(part: Partial<RecordManner>): RecordManner {
     terminal: {
       drawsTables: false,
       showsProgress: false,
+      movesCursor: false,
       asks: false,
       columns: 80,
       colour: false,

@@ -6,7 +6,7 @@ import {tmpdir} from 'node:os'
 import {join, resolve} from 'node:path'
 
 const root = resolve(import.meta.dirname, '..', '..')
-const program = join(root, 'bin', 'run.js')
+export const program = join(root, 'bin', 'run.js')
 
 export interface Outcome {
   readonly status: number | null

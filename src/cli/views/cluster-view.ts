@@ -1,6 +1,6 @@
-import type {LocalClusterState, LocalInitialised, NodeState} from '../../cluster/index.js'
+import type {ClusterStatus} from '../../client/types.js'
+import type {LocalClusterState, NodeState} from '../../cluster/index.js'
 import {tilde} from '../../cluster/paths.js'
-import type {Initialised} from '../../operator/initialise-nodes.js'
 import type {View} from '../output.js'
 import {shortId} from './status-view.js'
 
@@ -71,15 +71,28 @@ export function nodeStateView(node: NodeState, done: string): View {
   return {lines: [`${node.name}  ${done}${id}  address ${node.address}${pid}`], ids: [node.name]}
 }
 
-export function initRecord({cluster, status}: LocalInitialised, isCurrent: boolean) {
+/** What `init` made, of local processes or of nodes elsewhere. */
+export interface InitialisedCluster {
+  readonly changed: boolean
+  readonly name: string
+  readonly clusterId: string | undefined
+  /** null: its nodes are elsewhere. */
+  readonly directory: string | null
+  /** Its context is the current one now. */
+  readonly current: boolean
+  readonly status: ClusterStatus
+}
+
+export function initialisedRecord(made: InitialisedCluster) {
+  const {changed, name, clusterId, directory, current, status} = made
   return {
     kind: 'ClusterInitialised',
-    changed: true,
-    name: cluster.name,
-    clusterId: cluster.clusterId ?? null,
-    directory: cluster.directory,
-    context: cluster.name,
-    current: isCurrent,
+    changed,
+    name,
+    clusterId: clusterId ?? null,
+    directory,
+    context: name,
+    current,
     voters: status.voters,
     leaderId: status.leaderId,
     failureTolerance: status.failureToleranceNominal,
@@ -88,62 +101,19 @@ export function initRecord({cluster, status}: LocalInitialised, isCurrent: boole
 }
 
 /** How `init` ends. */
-export function initView(
-  {cluster, status}: LocalInitialised,
-  isCurrent: boolean,
-  env: Environment,
-): View {
-  const after = isCurrent
-    ? [`context  ${cluster.name} (current)`, `next     raftctl kv put hello world`]
-    : [
-        `context  ${cluster.name} (not current)`,
-        `next     raftctl status --context ${cluster.name}`,
-      ]
+export function initialisedView(made: InitialisedCluster, env: Environment): View {
+  const {name, clusterId, directory, current, status} = made
+  const {voters, leaderId, failureToleranceNominal} = status
+  const first = directory === null ? 'raftctl status' : 'raftctl kv put hello world'
   return {
     lines: [
-      `cluster ${cluster.name}  id ${shortId(cluster.clusterId)}  ${counted(status.voters, 'voter')}  ` +
-        `leader ${status.leaderId}  failure tolerance ${status.failureToleranceNominal}`,
-      `data     ${tilde(cluster.directory, env)}`,
-      ...after,
-    ],
-    ids: [cluster.name],
-  }
-}
-
-/** What `init --endpoint` made. */
-export function initialisedRecord(
-  name: string,
-  {changed, clusterId, status}: Initialised,
-  isCurrent: boolean,
-) {
-  return {
-    kind: 'ClusterInitialised',
-    changed,
-    name,
-    clusterId,
-    directory: null,
-    context: name,
-    current: isCurrent,
-    voters: status.voters,
-    leaderId: status.leaderId,
-    failureTolerance: status.failureToleranceNominal,
-    members: status.members.map(({id, name, address}) => ({id, name, address})),
-  }
-}
-
-export function initialisedView(
-  name: string,
-  {clusterId, status}: Initialised,
-  isCurrent: boolean,
-): View {
-  return {
-    lines: [
-      `cluster ${name}  id ${shortId(clusterId)}  ${counted(status.voters, 'voter')}  ` +
-        `leader ${status.leaderId ?? 'none'}  failure tolerance ${status.failureToleranceNominal}`,
-      isCurrent
+      `cluster ${name}  id ${shortId(clusterId)}  ${counted(voters, 'voter')}  ` +
+        `leader ${leaderId ?? 'none'}  failure tolerance ${failureToleranceNominal}`,
+      ...(directory === null ? [] : [`data     ${tilde(directory, env)}`]),
+      current
         ? `context  ${name} (current)`
         : `context  ${name} (not current: "raftctl context use ${name}" switches)`,
-      `next     raftctl status${isCurrent ? '' : ` --context ${name}`}`,
+      `next     ${current ? first : `raftctl status --context ${name}`}`,
     ],
     ids: [name],
   }
