@@ -139,7 +139,7 @@ class NodeProcess implements NodeHost {
   readonly #fs: NodeFileSystem
   readonly #directory: DataDirectory
   #group: Group | undefined
-  #snapshots: Awaited<ReturnType<typeof openSnapshotStore>>['store'] | undefined
+  #snapshots: Awaited<ReturnType<typeof openSnapshotStore>> | undefined
   #joining: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   /** The first thing that stopped the node, if it was not told to. */
@@ -339,14 +339,14 @@ class NodeProcess implements NodeHost {
     opened.push(wal)
     if (recovery.cut) this.#log('warn', 'log-tail-cut', {...recovery.cut})
     if (recovery.shortened) this.#log('warn', 'log-segment-shortened', {...recovery.shortened})
-    const {store, unusable} = await openSnapshotStore(this.#fs, paths.snapshots, {
+    const store = await openSnapshotStore(this.#fs, paths.snapshots, {
       clusterId: identity.clusterId,
       groupId: GROUP,
       wallMs: systemClock.wallMs,
+      onUnusable: ({file, error}) => {
+        this.#log('warn', 'snapshot-unusable', {file, error: error.message})
+      },
     })
-    for (const {file, error} of unusable) {
-      this.#log('warn', 'snapshot-unusable', {file, error: error.message})
-    }
     const stateMachine = await LmdbStateMachine.open(paths.state)
     opened.push(stateMachine)
     this.#snapshots = store

@@ -270,6 +270,13 @@ export class ClusterClient {
     return downloadSnapshot(this.#connections.to(address), {id, timeoutMs, signal})
   }
 
+  /** On the leader, or on the member at `address`. RAFTCTL_SNAPSHOT_NOT_FOUND, RAFTCTL_REFUSED. */
+  async deleteSnapshot(id: string, address?: string): Promise<void> {
+    const node = this.#connections.to(address ?? (await this.#router.leader()))
+    const method = node.snapshots.delete.bind(node.snapshots)
+    await unary(node.address, method, {id}, this.#time()).catch(rethrow)
+  }
+
   /** Of the leader, or of the member at `address`; newest last. */
   async listSnapshots(address?: string): Promise<types.Snapshot[]> {
     const node = this.#connections.to(address ?? (await this.#router.leader()))

@@ -120,6 +120,7 @@ function memberStatus(
     time: own?.time ?? null,
     blankData,
     diskLow: own?.diskLow ?? null,
+    damagedFiles: own?.damagedFiles ?? null,
   }
 }
 
@@ -180,6 +181,7 @@ function problemsOf(
     else if (member.upToDate === false && member.role !== 'observer') {
       problems.push(`${who} is not up to date${member.lag === null ? '' : `: lag ${member.lag}`}`)
     }
+    for (const {file} of member.damagedFiles ?? []) problems.push(`${who}: ${file} is damaged`)
   }
   if (membership.stage !== 'uniform') {
     problems.push(`a membership change is under way (${membership.stage})`)

@@ -122,6 +122,14 @@ export interface NodeStatus {
   readonly diskTotalBytes: number | null
   /** It takes no writes until there is more room. */
   readonly diskLow: boolean
+  /** Found damaged while it ran, and set aside. */
+  readonly damagedFiles: readonly DamagedFile[]
+}
+
+export interface DamagedFile {
+  /** On that node. */
+  readonly file: string
+  readonly problem: string
 }
 
 export interface MemberStatus {
@@ -169,6 +177,8 @@ export interface MemberStatus {
   readonly blankData: boolean
   /** Its disk is nearly full, so that it takes no writes; null when it does not answer. */
   readonly diskLow: boolean | null
+  /** Files that it found damaged and set aside; null when it does not answer. */
+  readonly damagedFiles: readonly DamagedFile[] | null
 }
 
 export interface ClusterStatus {

@@ -55,6 +55,7 @@ export function nodeStatusOf(endpoint: string, wire: cluster.StatusResponse): No
     diskFreeBytes: wire.diskTotalBytes === 0n ? null : toSafeNumber(wire.diskFreeBytes),
     diskTotalBytes: wire.diskTotalBytes === 0n ? null : toSafeNumber(wire.diskTotalBytes),
     diskLow: wire.diskLow,
+    damagedFiles: wire.damagedFiles.map(({file, problem}) => ({file, problem})),
   }
 }
 

@@ -6,7 +6,7 @@ import type {ChangeOrigin, Membership} from '../raft/membership.js'
 import type {Message} from '../raft/messages.js'
 import type {RaftStatus} from '../raft/status.js'
 import type {Entry, LogIndex, NodeId, Term} from '../raft/types.js'
-import type {ApplyResult, NodeIdentity, SnapshotInfo} from './ports.js'
+import type {ApplyResult, NodeIdentity, SnapshotInfo, UnusableSnapshot} from './ports.js'
 
 /** Operational failures reject with a RaftctlError; see each method for its codes. */
 export interface NodeRuntimeApi {
@@ -36,6 +36,10 @@ export interface NodeRuntimeApi {
   /** One at a time; of everything applied now, and at least up to `atLeast`, which is applied. */
   createSnapshot(atLeast?: LogIndex): Promise<SnapshotInfo>
   listSnapshots(): SnapshotInfo[]
+  /** Files of snapshots that are damaged, or not ours. */
+  unusableSnapshots(): readonly UnusableSnapshot[]
+  /** RAFTCTL_SNAPSHOT_NOT_FOUND; RAFTCTL_REFUSED: the log begins behind it, and no other reaches there. */
+  deleteSnapshot(id: string): Promise<void>
   /** The file as bytes, from `offset`. RAFTCTL_SNAPSHOT_NOT_FOUND. */
   readSnapshot(id: string, offset: number, chunkBytes: number): AsyncIterable<Uint8Array>
   /** Committed entries of [lo, hi], clamped to the commit index, a page of about `bytesMax`. */

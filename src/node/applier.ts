@@ -21,6 +21,8 @@ export interface ApplierEvents {
 /** Entries applied in one transaction: enough to share its cost, little enough to answer soon. */
 const ENTRIES_PER_APPLY_MAX = 2048
 
+const STOPPED = new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node is stopping')
+
 /** Feeds the state machine in log order, one piece of work at a time. */
 export class Applier {
   readonly #stateMachine: StateMachine
@@ -52,7 +54,10 @@ export class Applier {
     }
   }
 
-  /** Finishes the work under way and takes no more. */
+  /**
+   * Finishes the commands under way and takes no more. A restore under way is given up: the next start
+   * finds the log behind the state, and begins it anew.
+   */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#waiting = []
@@ -74,7 +79,7 @@ export class Applier {
         else await this.#apply(work.entries)
       }
     } catch (error) {
-      this.#fail(error)
+      if (error !== STOPPED) this.#fail(error)
     }
     this.#working = false
     for (const resolve of this.#idle.splice(0)) resolve()
@@ -102,8 +107,15 @@ export class Applier {
     logReset: Promise<void>,
   ): Promise<void> {
     await logReset
-    await this.#stateMachine.restore(meta, content)
+    await this.#stateMachine.restore(meta, this.#untilStopped(content))
     this.#events.restored(meta)
+  }
+
+  async *#untilStopped(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of content) {
+      if (this.#stopped) throw STOPPED
+      yield piece
+    }
   }
 
   #contentOf(meta: SnapshotMeta): AsyncIterable<Uint8Array> {

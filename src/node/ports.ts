@@ -2,6 +2,7 @@
  * What the runtime needs from the world. Each port is implemented by the real thing and by the
  * simulation; `daemon.ts` and `sim` choose.
  */
+import type {RaftctlError} from '../errors.js'
 import type {LogReader} from '../raft/log-reader.js'
 import type {Membership} from '../raft/membership.js'
 import type {Message, SnapshotMeta} from '../raft/messages.js'
@@ -103,18 +104,34 @@ export interface SnapshotInfo extends SnapshotMeta {
   readonly createdMs: number
 }
 
+/** A file that bears a snapshot's name and is none that this node may use. */
+export interface UnusableSnapshot {
+  readonly file: string
+  readonly error: RaftctlError
+}
+
 export interface SnapshotStore {
   /** Newest last; verified files only. */
   list(): SnapshotInfo[]
   latest(): SnapshotInfo | undefined
-  /** Writes, syncs, verifies, renames, syncs the directory; then drops the oldest beyond its limit. */
-  create(source: StateSnapshot): Promise<SnapshotInfo>
+  /** Files that may not be used, oldest first: they were found damaged, or are another cluster's. */
+  unusable(): readonly UnusableSnapshot[]
+  /**
+   * Writes, syncs, verifies, renames, syncs the directory; then drops the oldest beyond its limit.
+   * Rejects soon with the signal's reason once that is aborted, and leaves nothing behind.
+   */
+  create(source: StateSnapshot, signal?: AbortSignal): Promise<SnapshotInfo>
+  /** Removes a file for good, an unusable one too; durable when it resolves. */
+  remove(id: string): Promise<void>
   /**
    * The logical content, verified block by block; throws RAFTCTL_DATA_DAMAGED. Readable to its end
    * even if the snapshot is dropped after this call; to be read, or its file stays open.
    */
   content(id: string): AsyncIterable<Uint8Array>
-  /** The file as bytes, from `offset`, in chunks of at most `chunkBytes`. */
+  /**
+   * The file as bytes, from `offset`, in chunks of at most `chunkBytes`, each checked before it goes.
+   * RAFTCTL_DATA_DAMAGED names the file, which is then no longer in `list`, but in `unusable`.
+   */
   read(id: string, offset: number, chunkBytes: number): AsyncIterable<Uint8Array>
   /** Starts or resumes taking a file from a peer. */
   receive(id: string, bytes: number): Promise<SnapshotReceiver>

@@ -30,7 +30,7 @@ import {LogWriter} from './log-writer.js'
 import {notLeader, refusal, toChange} from './membership-requests.js'
 import type {RuntimeParts} from './parts.js'
 import {PendingProposals, PendingReads} from './pending.js'
-import type {ApplyResult, SnapshotInfo} from './ports.js'
+import type {ApplyResult, SnapshotInfo, UnusableSnapshot} from './ports.js'
 import {recover} from './recovery.js'
 import {electionTicks, heartbeatTicks} from './settings.js'
 import {Snapshotter} from './snapshotter.js'
@@ -257,6 +257,15 @@ export class NodeRuntime implements NodeRuntimeApi {
 
   listSnapshots(): SnapshotInfo[] {
     return this.#parts.snapshots.list()
+  }
+
+  unusableSnapshots(): readonly UnusableSnapshot[] {
+    return this.#parts.snapshots.unusable()
+  }
+
+  async deleteSnapshot(id: string): Promise<void> {
+    this.#checkRunning()
+    await this.#snapshotter.delete(id)
   }
 
   readSnapshot(id: string, offset: number, chunkBytes: number): AsyncIterable<Uint8Array> {

@@ -24,7 +24,7 @@ export class Snapshotter {
   #bytesAtLast: number
   /** Where the last attempt by policy failed. */
   #failedIndex = 0
-  #stopped = false
+  readonly #stop = new AbortController()
   created = 0
 
   constructor(parts: RuntimeParts, raft: RaftNode, events: SnapshotterEvents) {
@@ -44,7 +44,7 @@ export class Snapshotter {
       if (this.#creatingIndex >= atLeast) return this.#creating
       await this.#creating.catch(() => undefined)
     }
-    if (this.#stopped) throw new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node is stopping')
+    this.#stop.signal.throwIfAborted()
     this.#creatingIndex = this.#parts.stateMachine.appliedIndex
     this.#creating = this.#create().finally(() => {
       this.#creating = undefined
@@ -63,15 +63,19 @@ export class Snapshotter {
     if (last && grown < last.bytes) return
     this.create().catch(error => {
       // The node goes on without: its log is whole, and the next try is one policy step away.
+      if (this.#stop.signal.aborted) return
       this.#bytesAtLast = this.#parts.log.bytesWritten
       this.#failedIndex = this.#raft.lastApplied
       this.#parts.events.note('snapshot-failed', {error: String(error)})
     })
   }
 
-  /** Sends the newest snapshot to a peer whose next entry is compacted. */
+  /**
+   * Sends the newest snapshot to a peer whose next entry is compacted. One that turns out to be damaged
+   * is no longer among the store's: when Raft asks again, another is made.
+   */
   send(peer: NodeId): void {
-    if (this.#sending.has(peer) || this.#stopped) return
+    if (this.#sending.has(peer) || this.#stop.signal.aborted) return
     this.#sending.add(peer)
     this.#send(peer)
       .then(() => this.#raft.reportSnapshot(peer, 'sent'))
@@ -90,8 +94,37 @@ export class Snapshotter {
     for (const peer of this.#sending) this.#raft.reportSnapshot(peer, 'moving')
   }
 
+  /**
+   * RAFTCTL_SNAPSHOT_NOT_FOUND; RAFTCTL_REFUSED for the newest, where the log begins behind all others:
+   * without it this node could neither rebuild its state nor bring a follower up.
+   */
+  async delete(id: string): Promise<void> {
+    // What is being made may be what the log is about to be compacted behind.
+    while (this.#creating) await this.#creating.catch(() => undefined)
+    this.#stop.signal.throwIfAborted()
+    const {snapshots, log, stateMachine} = this.#parts
+    const all = snapshots.list()
+    const found = all.find(snapshot => snapshot.id === id)
+    const logStart = log.firstIndex() - 1
+    const isCovered = all.some(each => each.id !== id && each.index >= logStart)
+    const isInstalled = (found?.index ?? 0) <= stateMachine.appliedIndex
+    if (found !== undefined && !(isInstalled && (logStart === 0 || isCovered))) {
+      throw new RaftctlError(
+        'RAFTCTL_REFUSED',
+        `snapshot ${id} is the only one that reaches to where the log begins, after index ${logStart}`,
+        {
+          hint: 'Take a newer one first: "raftctl snapshot create".',
+          details: {rule: 'log-needs-it', id, firstIndex: logStart + 1},
+        },
+      )
+    }
+    await snapshots.remove(id)
+    this.#parts.events.note('snapshot-deleted', {id})
+  }
+
+  /** Gives up the one under way, which would take as long as the state is large. */
   async stop(): Promise<void> {
-    this.#stopped = true
+    this.#stop.abort(new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node is stopping'))
     await this.#creating?.catch(() => undefined)
   }
 
@@ -112,7 +145,7 @@ export class Snapshotter {
     const view = stateMachine.snapshot()
     let info: SnapshotInfo
     try {
-      info = await snapshots.create(view)
+      info = await snapshots.create(view, this.#stop.signal)
     } finally {
       view.close()
     }
@@ -124,7 +157,7 @@ export class Snapshotter {
       // The log stays the truth until the state is durable, so it is compacted behind both only.
       await stateMachine.flush()
       const index = logIndex(Math.min(info.index, stateMachine.durableIndex))
-      if (!this.#stopped) await log.compact(index)
+      if (!this.#stop.signal.aborted) await log.compact(index)
     } catch (error) {
       // Log or state take nothing any more: better said now, by what happened, than with the next entry.
       this.#events.failed(error)

@@ -37,6 +37,7 @@ export const CHECKS: readonly Check[] = [
   {check: 'disk', about: 'space on the disks', look: disk},
   {check: 'clock', about: 'clocks agree', look: clock},
   {check: 'snapshots', about: 'snapshots are recent', look: snapshots},
+  {check: 'files', about: 'no file was found damaged', look: files},
   {check: 'learners', about: 'no learner was forgotten', look: learners},
   {check: 'voters', about: 'an odd number of voters, three or more', look: voters},
   {check: 'versions', about: 'one version everywhere', look: versions},
@@ -288,6 +289,20 @@ function snapshots({nodes, snapshots: newest, nowMs, skipped}: Evidence): Found[
         }),
       ]
     })
+}
+
+function files({nodes}: Evidence): Found[] {
+  return nodes.flatMap(({nodeId, damagedFiles}) =>
+    damagedFiles.map(({file, problem}) =>
+      error(14, nodeId, {
+        problem: `member ${nodeId} has set a damaged file aside: ${file} (${problem})`,
+        why: 'Its disk changed what was synced: other files may be next.',
+        remedy:
+          `Look after the disk. Then "raftctl snapshot create --member ${nodeId}", and remove the ` +
+          `file with "raftctl snapshot delete ID --member ${nodeId}".`,
+      }),
+    ),
+  )
 }
 
 function learners({status, history, nowMs}: Evidence): Found[] {

@@ -13,6 +13,20 @@ export async function listSnapshots(client: ClusterClient, member?: string): Pro
   return client.listSnapshots(await memberAddress(client, member))
 }
 
+/**
+ * Of the member named, or of the leader; also a file that was found damaged. RAFTCTL_SNAPSHOT_NOT_FOUND,
+ * RAFTCTL_REFUSED for the one that its log needs.
+ */
+export async function deleteSnapshot(
+  client: ClusterClient,
+  id: string,
+  member?: string,
+): Promise<{id: string; address: string}> {
+  const address = (await memberAddress(client, member)) ?? (await client.leaderStatus()).address
+  await client.deleteSnapshot(id, address)
+  return {id, address}
+}
+
 /** RAFTCTL_SNAPSHOT_NOT_FOUND. */
 export async function findSnapshot(
   client: ClusterClient,

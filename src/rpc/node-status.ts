@@ -48,6 +48,10 @@ export function statusToWire(view: StatusView): StatusResponse {
     diskFreeBytes: toWireNumber(host.diskSpace?.freeBytes ?? 0),
     diskTotalBytes: toWireNumber(host.diskSpace?.totalBytes ?? 0),
     diskLow: host.diskSpace?.isLow ?? false,
+    damagedFiles: (runtime?.unusableSnapshots() ?? []).map(({file, error}) => ({
+      file,
+      problem: error.message,
+    })),
   }
 }
 

@@ -76,7 +76,7 @@ async function complainOfSnapshots(
 async function snapshotContents(fs: SimFileSystem, path: string): Promise<Map<string, number>> {
   const contents = new Map<string, number>()
   const options = {clusterId: CLUSTER_ID, groupId: GROUP, wallMs: () => 0}
-  const {store} = await openSnapshotStore(fs, path, options)
+  const store = await openSnapshotStore(fs, path, options)
   for (const {id} of store.list()) {
     let checksum = 0
     for await (const block of store.content(id)) checksum = crc32(block, checksum)

@@ -98,7 +98,7 @@ export class Process implements RunningProcess {
     }
     const {wal, recovery} = await openWal(this.#fs, paths.wal, {...this.#wal, mustExist: true})
     if (recovery.cut !== undefined) world.counts.tailsCut++
-    const {store} = await openSnapshotStore(this.#fs, paths.snapshots, {
+    const store = await openSnapshotStore(this.#fs, paths.snapshots, {
       clusterId: CLUSTER_ID,
       groupId: GROUP,
       wallMs: () => this.#wallMs(),

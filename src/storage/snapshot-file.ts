@@ -80,16 +80,11 @@ export async function* readBlocks(
   while (left > 0) {
     const length = Math.min(BLOCK_BYTES, left)
     const block = readExactly(file, at, BLOCK_HEADER_BYTES + length)
-    const view = viewOf(block)
-    const content = block.subarray(BLOCK_HEADER_BYTES)
-    chain = crc32(content, chain)
-    if (view.getUint32(0, true) !== length || view.getUint32(4, true) !== chain) {
-      throw damagedSnapshot(file.path, at, 'a block of the snapshot is damaged')
-    }
+    chain = checkBlock(file, at, block, chain)
     at += block.length
     left -= length
     blocks++
-    yield content
+    yield block.subarray(BLOCK_HEADER_BYTES)
     if (blocks % (YIELD_EVERY_BYTES / BLOCK_BYTES) === 0) await fs.yieldTurn()
   }
   if (blocks !== trailer.blocks || chain !== trailer.chain) {
@@ -97,13 +92,78 @@ export async function* readBlocks(
   }
 }
 
-/** Reads all of a file and checks every byte of it; answers its header. */
-export async function verifySnapshotFile(fs: FileSystem, path: string): Promise<SnapshotFile> {
+/**
+ * The file as it is, from `offset` on, in chunks of `chunkBytes`, the last one shorter. A block is
+ * checked before any byte of it goes.
+ */
+export async function* readChecked(
+  fs: FileSystem,
+  snapshot: SnapshotFile,
+  offset: number,
+  chunkBytes: number,
+): AsyncGenerator<Uint8Array> {
+  if (offset >= snapshot.bytes) return
+  let at = offset
+  const nextChunk = () => new Uint8Array(Math.min(chunkBytes, snapshot.bytes - at))
+  let chunk = nextChunk()
+  let filled = 0
+  for (const part of partsFrom(snapshot, offset)) {
+    for (let taken = 0; taken < part.length; ) {
+      const piece = part.subarray(taken, taken + chunk.length - filled)
+      chunk.set(piece, filled)
+      filled += piece.length
+      taken += piece.length
+      if (filled < chunk.length) continue
+      at += chunk.length
+      yield chunk
+      await fs.yieldTurn()
+      chunk = nextChunk()
+      filled = 0
+    }
+  }
+}
+
+/** Header, blocks and trailer, the first of them cut to begin at `offset`. */
+function* partsFrom(snapshot: SnapshotFile, offset: number): Generator<Uint8Array> {
+  const {file, headerBytes, bytes} = snapshot
+  const trailerAt = bytes - TRAILER_BYTES
+  const stride = BLOCK_HEADER_BYTES + BLOCK_BYTES
+  if (offset < headerBytes) yield readExactly(file, offset, headerBytes - offset)
+  const skipped = Math.floor(Math.max(0, offset - headerBytes) / stride)
+  let at = headerBytes + skipped * stride
+  // A block's checksum is seeded with that of the block before, which is read, not computed again.
+  let chain = skipped === 0 ? 0 : viewOf(readExactly(file, at - stride, 8)).getUint32(4, true)
+  for (; at < trailerAt; at += stride) {
+    const block = readExactly(file, at, Math.min(stride, trailerAt - at))
+    chain = checkBlock(file, at, block, chain)
+    yield block.subarray(Math.max(0, offset - at))
+  }
+  yield readExactly(file, Math.max(trailerAt, offset), bytes - Math.max(trailerAt, offset))
+}
+
+/** Answers the block's checksum, which seeds the next. */
+function checkBlock(file: OpenFile, at: number, block: Uint8Array, seed: number): number {
+  const content = block.subarray(BLOCK_HEADER_BYTES)
+  const view = viewOf(block)
+  const checksum = crc32(content, seed)
+  if (view.getUint32(0, true) !== content.length || view.getUint32(4, true) !== checksum) {
+    throw damagedSnapshot(file.path, at, 'a block of the snapshot is damaged')
+  }
+  return checksum
+}
+
+/**
+ * Reads all of a file and checks every byte of it; answers its header. `mayGoOn` is asked between
+ * blocks and throws to stop.
+ */
+export async function verifySnapshotFile(
+  fs: FileSystem,
+  path: string,
+  mayGoOn: () => void = () => {},
+): Promise<SnapshotFile> {
   const snapshot = openSnapshotFile(fs, path)
   try {
-    for await (const _ of readBlocks(fs, snapshot)) {
-      // Checked by being read.
-    }
+    for await (const _ of readBlocks(fs, snapshot)) mayGoOn()
     return snapshot
   } finally {
     snapshot.file.close()

@@ -8,7 +8,13 @@
  * A crash leaves partial files, which are removed at start, or one file more than is kept.
  */
 import {RaftctlError} from '../errors.js'
-import type {SnapshotInfo, SnapshotReceiver, SnapshotStore, StateSnapshot} from '../node/ports.js'
+import type {
+  SnapshotInfo,
+  SnapshotReceiver,
+  SnapshotStore,
+  StateSnapshot,
+  UnusableSnapshot,
+} from '../node/ports.js'
 import type {GroupId} from '../raft/types.js'
 import type {FileSystem} from './file-system.js'
 import {ensureDirectory, PARTIAL} from './file-system.js'
@@ -16,6 +22,7 @@ import {
   damagedSnapshot,
   openSnapshotFile,
   readBlocks,
+  readChecked,
   type SnapshotFile,
   verifySnapshotFile,
   writeSnapshotFile,
@@ -30,23 +37,21 @@ export interface SnapshotStoreOptions {
   readonly wallMs: () => number
   /** How many are kept; at least 1. */
   readonly keep?: number
-}
-
-/** A file that bears a snapshot's name and is none that this node may use; it is left where it is. */
-export interface UnusableSnapshot {
-  readonly file: string
-  readonly error: RaftctlError
+  /** Told of each file that can't be used, at the start and whenever one is found later. */
+  readonly onUnusable?: (found: UnusableSnapshot) => void
 }
 
 const KEEP = 3
 const SUFFIX = '.snap'
+/** A snapshot that turned out to be damaged loses its name, which was a promise, and keeps its content. */
+const DAMAGED = '.snap.damaged'
 
 /** Removes what was not finished, and looks at header, trailer and size of everything else. */
 export async function openSnapshotStore(
   fs: FileSystem,
   directory: string,
   options: SnapshotStoreOptions,
-): Promise<{store: FileSnapshotStore; unusable: UnusableSnapshot[]}> {
+): Promise<FileSnapshotStore> {
   await ensureDirectory(fs, directory)
   const infos: SnapshotInfo[] = []
   const unusable: UnusableSnapshot[] = []
@@ -54,6 +59,10 @@ export async function openSnapshotStore(
     const path = `${directory}/${name}`
     if (name.endsWith(PARTIAL)) {
       fs.remove(path)
+      continue
+    }
+    if (name.endsWith(DAMAGED)) {
+      unusable.push({file: path, error: setAsideBefore(path)})
       continue
     }
     const id = name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : ''
@@ -73,7 +82,8 @@ export async function openSnapshotStore(
     }
   }
   await fs.syncDirectory(directory)
-  return {store: new FileSnapshotStore(fs, directory, options, infos), unusable}
+  for (const each of unusable) options.onUnusable?.(each)
+  return new FileSnapshotStore(fs, directory, options, {infos, unusable})
 }
 
 export class FileSnapshotStore implements SnapshotStore {
@@ -82,6 +92,7 @@ export class FileSnapshotStore implements SnapshotStore {
   #options: SnapshotStoreOptions
   /** Ordered by term, then index, which is the order of ids. */
   #infos: SnapshotInfo[]
+  #unusable: UnusableSnapshot[]
   /** Position of the one being made; aborted by an incoming one at or after it. */
   #making: {readonly index: number; isAborted: boolean} | undefined
   #incoming: IncomingFile | undefined
@@ -90,12 +101,13 @@ export class FileSnapshotStore implements SnapshotStore {
     fs: FileSystem,
     directory: string,
     options: SnapshotStoreOptions,
-    infos: SnapshotInfo[],
+    found: {infos: SnapshotInfo[]; unusable: UnusableSnapshot[]},
   ) {
     this.#fs = fs
     this.#directory = directory
     this.#options = options
-    this.#infos = infos.sort((a, b) => (a.id < b.id ? -1 : 1))
+    this.#infos = found.infos.sort((a, b) => (a.id < b.id ? -1 : 1))
+    this.#unusable = found.unusable
   }
 
   list(): SnapshotInfo[] {
@@ -106,11 +118,15 @@ export class FileSnapshotStore implements SnapshotStore {
     return this.#infos.at(-1)
   }
 
+  unusable(): readonly UnusableSnapshot[] {
+    return [...this.#unusable]
+  }
+
   /**
    * RAFTCTL_CHANGE_IN_FLIGHT while another is being made; RAFTCTL_REFUSED when a snapshot from the
    * leader arrived meanwhile that holds as much. What is there already is not made again.
    */
-  async create(source: StateSnapshot): Promise<SnapshotInfo> {
+  async create(source: StateSnapshot, signal?: AbortSignal): Promise<SnapshotInfo> {
     const {index, term, membership} = source.meta
     const id = snapshotId(index, term)
     const existing = this.#infos.find(info => info.id === id)
@@ -122,6 +138,10 @@ export class FileSnapshotStore implements SnapshotStore {
     }
     const making = {index, isAborted: false}
     this.#making = making
+    const mayGoOn = () => {
+      signal?.throwIfAborted()
+      refuseAborted(making)
+    }
     const path = `${this.#directory}/making${PARTIAL}`
     try {
       const {clusterId, groupId, wallMs} = this.#options
@@ -129,12 +149,12 @@ export class FileSnapshotStore implements SnapshotStore {
       this.#removeFile(path)
       const file = this.#fs.open(path, 'create')
       try {
-        await writeSnapshotFile(this.#fs, file, meta, source.content, () => refuseAborted(making))
+        await writeSnapshotFile(this.#fs, file, meta, source.content, mayGoOn)
       } finally {
         file.close()
       }
-      const snapshot = await verifySnapshotFile(this.#fs, path)
-      refuseAborted(making)
+      const snapshot = await verifySnapshotFile(this.#fs, path, mayGoOn)
+      mayGoOn()
       return await this.#adopt(path, checkOwn(snapshot, id, this.#options))
     } catch (error) {
       this.#removeFile(path)
@@ -149,21 +169,37 @@ export class FileSnapshotStore implements SnapshotStore {
     return this.#blocks(openSnapshotFile(this.#fs, this.#listedPathOf(id)))
   }
 
-  /** Nothing is checked here: the receiver verifies the whole file. */
   async *read(id: string, offset: number, chunkBytes: number): AsyncGenerator<Uint8Array> {
-    const file = this.#fs.open(this.#listedPathOf(id), 'read')
+    const path = this.#listedPathOf(id)
     try {
-      for (let at = offset; ; ) {
-        const chunk = new Uint8Array(chunkBytes)
-        const count = file.read(chunk, at)
-        if (count === 0) return
-        yield chunk.subarray(0, count)
-        at += count
-        await this.#fs.yieldTurn()
+      if (this.#fs.kindOf(path) === undefined) throw damagedSnapshot(path, 0, 'the file is gone')
+      const snapshot = openSnapshotFile(this.#fs, path)
+      try {
+        yield* readChecked(this.#fs, snapshot, offset, chunkBytes)
+      } finally {
+        snapshot.file.close()
       }
-    } finally {
-      file.close()
+    } catch (error) {
+      if (error instanceof RaftctlError && error.code === 'RAFTCTL_DATA_DAMAGED') {
+        await this.#setAside(id, error)
+      }
+      throw error
     }
+  }
+
+  async remove(id: string): Promise<void> {
+    const damaged = `${this.#directory}/${id}${DAMAGED}`
+    const unusable = this.#unusable.filter(
+      ({file}) => file === damaged || file === this.#pathOf(id),
+    )
+    const paths = unusable.map(({file}) => file)
+    if (this.#infos.some(info => info.id === id) || unusable.length === 0) {
+      paths.push(this.#listedPathOf(id))
+    }
+    this.#infos = this.#infos.filter(info => info.id !== id)
+    for (const path of paths) this.#removeFile(path)
+    await this.#fs.syncDirectory(this.#directory)
+    this.#unusable = this.#unusable.filter(each => !unusable.includes(each))
   }
 
   /**
@@ -230,6 +266,20 @@ export class FileSnapshotStore implements SnapshotStore {
     return info
   }
 
+  /** Nobody is given it any more, after a restart neither; an operator may look at it. */
+  async #setAside(id: string, error: RaftctlError): Promise<void> {
+    if (!this.#infos.some(info => info.id === id)) return
+    this.#infos = this.#infos.filter(info => info.id !== id)
+    const path = this.#pathOf(id)
+    const file = `${this.#directory}/${id}${DAMAGED}`
+    const found = {file, error}
+    this.#unusable = [...this.#unusable.filter(each => each.file !== file), found]
+    this.#options.onUnusable?.(found)
+    if (this.#fs.kindOf(path) === undefined) return
+    this.#fs.rename(path, file)
+    await this.#fs.syncDirectory(this.#directory)
+  }
+
   async *#blocks(snapshot: SnapshotFile): AsyncGenerator<Uint8Array> {
     try {
       yield* readBlocks(this.#fs, snapshot)
@@ -254,6 +304,10 @@ export class FileSnapshotStore implements SnapshotStore {
   #removeFile(path: string): void {
     if (this.#fs.kindOf(path) !== undefined) this.#fs.remove(path)
   }
+}
+
+function setAsideBefore(path: string): RaftctlError {
+  return damagedSnapshot(path, 0, 'the snapshot was found damaged')
 }
 
 function refuseAborted(making: {isAborted: boolean}): void {

@@ -10,6 +10,7 @@ import type {
   StateMachine,
   StateSnapshot,
   Transport,
+  UnusableSnapshot,
 } from '../../src/node/ports.js'
 import {NodeRuntime} from '../../src/node/runtime.js'
 import {DEFAULT_SETTINGS, type NodeSettings} from '../../src/node/settings.js'
@@ -223,9 +224,17 @@ export class MemorySnapshots implements SnapshotStore {
   latest(): SnapshotInfo | undefined {
     return this.#kept.at(-1)?.info
   }
-  async create(source: StateSnapshot): Promise<SnapshotInfo> {
+  unusable(): UnusableSnapshot[] {
+    return []
+  }
+  async remove(id: string): Promise<void> {
+    this.#kept = this.#kept.filter(({info}) => info.id !== id)
+  }
+  async create(source: StateSnapshot, signal?: AbortSignal): Promise<SnapshotInfo> {
     this.attempts++
-    await this.gate
+    const aborted = new Promise<void>(resolve => signal?.addEventListener('abort', () => resolve()))
+    if (this.gate !== undefined) await Promise.race([this.gate, aborted])
+    signal?.throwIfAborted()
     if (this.createFailure !== undefined) throw this.createFailure
     const content: Uint8Array[] = []
     for await (const chunk of source.content) content.push(chunk)

@@ -92,23 +92,39 @@ test('the log is never compacted beyond what the state holds durably', async () 
   expect(node.log.compactions).toEqual([0])
 })
 
-test('a stop waits for the snapshot under way, and nobody begins another', async () => {
+test('a stop gives up the snapshot under way, and nobody begins another', async () => {
   const {node, runtime} = await lead({snapshotEntries: 0})
-  const gate = deferred()
-  node.snapshots.gate = gate.promise
+  node.snapshots.gate = deferred().promise
   const first = kept(runtime.createSnapshot())
   await apply(runtime, 1)
   const second = kept(runtime.createSnapshot(runtime.status().lastApplied))
   await settle()
-  const stopped = kept(runtime.stop())
-  expect(await outcomeOf(stopped)).toBe('pending')
 
-  gate.resolve()
+  const stopped = kept(runtime.stop())
 
   expect(await outcomeOf(stopped)).toEqual({value: undefined})
-  expect(await outcomeOf(first)).toMatchObject({value: {index: 2}})
+  expect(await outcomeOf(first)).toEqual(refused('RAFTCTL_NODE_STOPPED'))
   expect(await outcomeOf(second)).toEqual(refused('RAFTCTL_NODE_STOPPED'))
   expect(node.snapshots.attempts).toBe(1)
+})
+
+test('a snapshot is deleted unless the log begins behind it and no other reaches there', async () => {
+  const {node, runtime} = await lead({snapshotEntries: 0})
+  await apply(runtime, 3)
+  const first = await runtime.createSnapshot()
+  await apply(runtime, 3)
+  node.log.compact = async () => undefined
+  const second = await runtime.createSnapshot()
+  expect(node.log.firstIndex()).toBe(first.index + 1)
+
+  await runtime.deleteSnapshot(second.id)
+
+  expect(runtime.listSnapshots()).toEqual([first])
+  await expect(runtime.deleteSnapshot(first.id)).rejects.toMatchObject({
+    code: 'RAFTCTL_REFUSED',
+    details: {rule: 'log-needs-it'},
+  })
+  expect(runtime.listSnapshots()).toEqual([first])
 })
 
 test('each peer is sent one snapshot at a time, and failures are told, not thrown', async () => {

@@ -89,6 +89,7 @@ export function answersOf({
         diskFreeBytes: null,
         diskTotalBytes: null,
         diskLow: false,
+        damagedFiles: [],
       }),
     )
 }

@@ -121,6 +121,14 @@ export class FakeRuntime implements NodeRuntimeApi {
     return this.snapshots
   }
 
+  unusableSnapshots(): never[] {
+    return []
+  }
+
+  deleteSnapshot(): Promise<never> {
+    return Promise.reject(new Error('not in this test'))
+  }
+
   logEntriesRange(lo: number, hi: number, bytesMax: number): LogRange {
     const {firstIndex, commitIndex} = this
     if (lo < firstIndex) return {kind: 'log-compacted', firstIndex}

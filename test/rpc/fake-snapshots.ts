@@ -37,6 +37,14 @@ export class FakeSnapshots implements SnapshotStore {
     return this.list().at(-1)
   }
 
+  unusable(): never[] {
+    return []
+  }
+
+  remove(): Promise<never> {
+    return Promise.reject(new Error('not in this test'))
+  }
+
   create(): Promise<never> {
     return Promise.reject(new Error('not in this test'))
   }

@@ -35,14 +35,14 @@ async function leaderSnapshot(): Promise<{id: string; file: Uint8Array; content:
   const fs = new SimFileSystem()
   const machine = new MemoryStateMachine()
   await machine.apply(leaderEntries)
-  const {store} = await openSnapshotStore(fs, '/leader', OPTIONS)
+  const store = await openSnapshotStore(fs, '/leader', OPTIONS)
   const {id} = await store.create(machine.snapshot())
   return {id, file: fs.content(`/leader/${id}.snap`), content: machine.content()}
 }
 
 async function openNode(fs: FileSystem, disk: MemoryDisk) {
   const {wal} = await openWal(fs, WAL, SMALL)
-  const {store} = await openSnapshotStore(fs, SNAPSHOTS, OPTIONS)
+  const store = await openSnapshotStore(fs, SNAPSHOTS, OPTIONS)
   return {wal, store, machine: new MemoryStateMachine(disk)}
 }
 

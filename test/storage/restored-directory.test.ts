@@ -53,13 +53,13 @@ async function expectRestored(fs: SimFileSystem): Promise<void> {
   const data = await openDataDirectory(fs, DIRECTORY)
   const {wal, recovery} = await openWal(fs, WAL, {mustExist: true})
   const options = {clusterId: 'new', groupId: GROUP, wallMs: () => 0}
-  const {store, unusable} = await openSnapshotStore(fs, SNAPSHOTS, options)
+  const store = await openSnapshotStore(fs, SNAPSHOTS, options)
 
   expect(data.identity).toEqual(identity)
   expect(recovery).toMatchObject({wasSealed: true, cut: undefined})
   expect(wal.hardState).toEqual({term: 4, votedFor: undefined, commitIndex: 70})
   expect([wal.firstIndex(), wal.lastIndex(), wal.term(logIndex(70))]).toEqual([71, 70, 4])
-  expect(unusable).toEqual([])
+  expect(store.unusable()).toEqual([])
   expect(store.list()).toMatchObject([{index: 70, term: 4, membership: voterAt('new:1', 3)}])
   await wal.close()
   await data.release()

@@ -33,7 +33,8 @@ function source(index: number, bytes: number, inTerm = 1): StateSnapshot {
 }
 
 async function open(fs = new SimFileSystem(), options = OPTIONS) {
-  return {fs, ...(await openSnapshotStore(fs, DIRECTORY, options))}
+  const store = await openSnapshotStore(fs, DIRECTORY, options)
+  return {fs, store, unusable: store.unusable()}
 }
 
 async function isSame(one: AsyncIterable<Uint8Array>, other: AsyncIterable<Uint8Array>) {
@@ -111,6 +112,27 @@ describe('a snapshot that is made', () => {
     expect((await store.create(source(5, 10))).index).toBe(5)
   })
 
+  test('is given up once its signal is aborted, while it is written or read back', async () => {
+    for (const pieces of [1, 7]) {
+      const {fs, store} = await open()
+      const stop = new AbortController()
+      let given = 0
+      async function* content() {
+        for await (const piece of source(5, 70_000).content) {
+          yield piece
+          if (++given === pieces) stop.abort(new Error('stopping'))
+        }
+      }
+
+      const creating = store.create({...source(5, 0), content: content()}, stop.signal)
+
+      await expect(creating).rejects.toThrow('stopping')
+      expect(given).toBe(pieces)
+      expect([fs.list(DIRECTORY), store.list()]).toEqual([[], []])
+      expect((await store.create(source(5, 10))).index).toBe(5)
+    }
+  })
+
   test('is whole or absent after a crash at any operation, or a failure of any', async () => {
     for (const isCrash of [true, false]) {
       for (let nth = 1; ; nth++) {
@@ -172,6 +194,51 @@ describe('a damaged snapshot', () => {
     }
   })
 
+  test('is not sent, whatever bit is flipped under a running node, and nobody is given it again', async () => {
+    const {fs, store} = await open()
+    const {id} = await store.create(source(7, 100))
+    const path = `${DIRECTORY}/${id}.snap`
+    const whole = fs.content(path)
+    for (let bit = 0; bit < whole.length * 8; bit++) {
+      const flipped = whole.slice()
+      flipped[bit >> 3]! ^= 1 << (bit & 7)
+      fs.overwrite(path, whole)
+      const told: string[] = []
+      const options = {...OPTIONS, onUnusable: ({file}: {file: string}) => told.push(file)}
+      const {store: running} = await open(fs, options)
+      fs.overwrite(path, flipped)
+
+      const reading = gather(running.read(id, 0, 10_000))
+
+      await expect(reading).rejects.toMatchObject({code: 'RAFTCTL_DATA_DAMAGED'})
+      expect(running.list()).toEqual([])
+      expect(running.unusable()).toMatchObject([{file: `${path}.damaged`}])
+      expect(told).toEqual([`${path}.damaged`])
+      expect((await open(fs)).unusable).toMatchObject([{file: `${path}.damaged`}])
+      await running.remove(id)
+      expect([fs.list(DIRECTORY), running.unusable()]).toEqual([[], []])
+    }
+  })
+
+  test('is told from one that is gone, and may be made again beside it', async () => {
+    const {fs, store} = await open()
+    const {id} = await store.create(source(7, 200_000))
+    const path = `${DIRECTORY}/${id}.snap`
+    const flipped = fs.content(path).slice()
+    flipped[150_000]! ^= 1
+    fs.overwrite(path, flipped)
+
+    await expect(gather(store.read(id, 140_000, 10_000))).rejects.toMatchObject({
+      details: {file: path},
+    })
+    const again = await store.create(source(7, 200_000))
+    fs.remove(path)
+
+    expect(again.id).toBe(id)
+    await expect(gather(store.read(id, 0, 10_000))).rejects.toThrow('the file is gone')
+    expect(store.list()).toEqual([])
+  })
+
   test('is not listed at any shorter length', async () => {
     const {fs, store} = await open()
     const {id} = await store.create(source(7, 100))
@@ -192,6 +259,39 @@ describe('a damaged snapshot', () => {
 
     expect(other.store.list()).toEqual([])
     expect(other.unusable).toMatchObject([{error: {code: 'RAFTCTL_OTHER_CLUSTER_DATA'}}])
+  })
+})
+
+describe('a snapshot that is read', () => {
+  test('gives the same bytes from any offset on, in chunks of any size', async () => {
+    const {fs, store} = await open()
+    const {id} = await store.create(source(7, 140_000))
+    const whole = Buffer.from(fs.content(`${DIRECTORY}/${id}.snap`))
+    const edges = [0, 65_544, 131_088, whole.length - 40, whole.length]
+    const offsets = edges.flatMap(edge => [edge - 1, edge, edge + 1, edge + 300])
+    for (const offset of offsets.filter(each => each >= 0)) {
+      for (const chunkBytes of [1000, 65_536, 1_000_000]) {
+        const read = await gather(store.read(id, offset, chunkBytes))
+
+        expect(read.equals(whole.subarray(offset))).toBe(true)
+      }
+    }
+  })
+
+  test('is removed on demand, for good, and goes on being read', async () => {
+    const {fs, store} = await open()
+    const {id} = await store.create(source(7, 140_000))
+    const kept = await store.create(source(9, 100))
+    const reading = store.read(id, 0, 1000)
+    await reading.next()
+
+    await store.remove(id)
+
+    expect((await gather(reading)).length).toBeGreaterThan(138_000)
+    expect(store.list()).toEqual([kept])
+    fs.crash()
+    expect((await open(fs)).store.list()).toEqual([kept])
+    await expect(store.remove(id)).rejects.toMatchObject({code: 'RAFTCTL_SNAPSHOT_NOT_FOUND'})
   })
 })
 

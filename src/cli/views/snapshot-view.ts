@@ -26,6 +26,10 @@ export function snapshotsView(snapshots: readonly Snapshot[]): View {
   }
 }
 
+export function deletedSnapshotView({id, address}: {id: string; address: string}): View {
+  return {lines: [`snapshot ${id}  deleted from ${address}`], ids: [id]}
+}
+
 /** Of a file; what only a verification knows is left out otherwise. */
 export function snapshotFileView(
   snapshot: SnapshotDescription & {sha256?: string; keys?: number; sessions?: number},

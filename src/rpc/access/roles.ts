@@ -42,6 +42,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   '/raftctl.v1.LogService/Terms': read,
   '/raftctl.v1.SnapshotService/Create': admin,
   '/raftctl.v1.SnapshotService/List': monitor,
+  '/raftctl.v1.SnapshotService/Delete': admin,
   // All data in one file.
   '/raftctl.v1.SnapshotService/Download': admin,
   '/raftctl.v1.MetricsService/Watch': monitor,

@@ -23,6 +23,10 @@ export function snapshotService(host: NodeHost): ServiceEntry {
       const {nodeId} = runtime.status()
       return {snapshots: runtime.listSnapshots().map(info => snapshotToWire(info, nodeId))}
     }),
+    delete: unary(async ({id}) => {
+      await runtimeOf(host).deleteSnapshot(id)
+      return {}
+    }),
     download: serverStream((request, stream) => download(runtimeOf(host), request, stream)),
   }
   return {definition: SnapshotServiceService, handlers}
