@@ -11,15 +11,13 @@
  * etcd-unary: grpc-js too. pipeline is relative to etcd, unary to etcd-unary, in the same round.
  */
 import {randomBytes} from 'node:crypto'
-import {mkdtemp, rm} from 'node:fs/promises'
-import {tmpdir} from 'node:os'
-import {join, resolve} from 'node:path'
 import {createHistogram} from 'node:perf_hooks'
 import {parseArgs} from 'node:util'
 import {ClusterClient} from '../src/client/cluster-client.js'
+import {withDirectory} from './directory.js'
 import {etcdOverGrpc, etcdOverHttp2} from './etcd-client.js'
 import {EtcdCluster, etcdVersion} from './etcd-process.js'
-import {freePort, initialise, NodeProcess} from './node-process.js'
+import {type NodeProcess, startNodes} from './node-process.js'
 import {median, note, result, round, table} from './report.js'
 import {anonymousBytes, cpuMs} from './usage.js'
 
@@ -53,6 +51,8 @@ interface Round {
   readonly nodesCpu: number
   readonly clientCpu: number
 }
+
+const rows: string[][] = []
 
 const keyOf = (i: number) => Buffer.from(`bench/${String(i % KEYS).padStart(6, '0')}`)
 
@@ -123,7 +123,7 @@ function summary(rounds: readonly Round[]) {
   }
 }
 
-async function measure(systems: readonly System[], load: Load, seconds: number, count: number) {
+async function measure(systems: readonly System[], load: Load): Promise<void> {
   const rounds = new Map(systems.map(({name}) => [name, [] as Round[]]))
   for (const system of systems) await drive(system, load, WARM_UP_MS)
   for (let i = 0; i < count; i++) {
@@ -159,8 +159,27 @@ async function measure(systems: readonly System[], load: Load, seconds: number, 
   }
 }
 
-function ours(endpoints: readonly string[], pids: readonly number[], wanted: Set<string>) {
+async function measureAll(systems: readonly System[]): Promise<void> {
+  // One system of each cluster fills it for the others.
+  const fillers = [
+    systems.find(({name}) => PEERS[name] !== undefined),
+    systems.find(({name}) => PEERS[name] === undefined),
+  ]
+  for (const valueBytes of sizes) {
+    for (const system of fillers) if (system) await fill(system, valueBytes)
+    for (const op of flags.ops.split(',')) {
+      for (const each of callers) {
+        if (quick && op === 'read' && each !== 256) continue
+        await measure(systems, {op, callers: each, valueBytes})
+      }
+    }
+  }
+}
+
+function ours(nodes: readonly NodeProcess[], wanted: Set<string>): System[] {
   const systems: System[] = []
+  const endpoints = nodes.map(({address}) => address)
+  const pids = nodes.map(({pid}) => pid)
   const client = new ClusterClient({endpoints, timeoutMs: 30_000})
   const pipeline = client.pipeline()
   const close = () => client.close()
@@ -203,51 +222,25 @@ const sizes = numbers(flags.bytes ?? (quick ? '256' : '256,1024'))
 const count = Number(flags.rounds ?? 3)
 const seconds = Number(flags.seconds ?? (quick ? 1 : 3))
 const wanted = new Set(flags.systems.split(','))
-const rows: string[][] = []
 
-const directory = await mkdtemp(join(process.env.RAFTCTL_BENCH_DIR ?? tmpdir(), 'raftctl-bench-'))
-const program = resolve(import.meta.dirname, '..', '..', 'bin', 'run.js')
-const nodes: NodeProcess[] = []
-const etcd = new EtcdCluster(directory)
-const systems: System[] = []
-try {
-  for (const name of ['n1', 'n2', 'n3']) {
-    nodes.push(new NodeProcess(program, directory, name, `127.0.0.1:${await freePort()}`))
-  }
-  await Promise.all(nodes.map(node => node.start()))
-  const endpoints = nodes.map(({address}) => address)
-  await initialise(endpoints)
-  systems.push(
-    ...ours(
-      endpoints,
-      nodes.map(({pid}) => pid),
-      wanted,
-    ),
-  )
-
-  const version = etcdVersion()
-  if (version === undefined) note('etcd is not installed: nothing to compare with')
-  else if (wanted.has('etcd') || wanted.has('etcd-unary')) {
-    note(`beside ${version}`)
-    const leader = await etcd.start()
-    systems.push(...etcds(leader, etcd.pids, wanted))
-  }
-  // One filling a cluster: its first system stands for the others.
-  const first = [systems.find(({name}) => PEERS[name]), systems.find(({name}) => !PEERS[name])]
-  for (const valueBytes of sizes) {
-    for (const system of first) if (system) await fill(system, valueBytes)
-    for (const op of flags.ops.split(',')) {
-      for (const each of callers) {
-        if (quick && op === 'read' && each !== 256) continue
-        await measure(systems, {op, callers: each, valueBytes}, seconds, count)
-      }
+await withDirectory(async directory => {
+  const nodes = await startNodes(directory, 3)
+  const etcd = new EtcdCluster(directory)
+  const systems = ours(nodes, wanted)
+  try {
+    const version = etcdVersion()
+    if (version === undefined) note('etcd is not installed: nothing to compare with')
+    else if (wanted.has('etcd') || wanted.has('etcd-unary')) {
+      note(`beside ${version}`)
+      const leader = await etcd.start()
+      systems.push(...etcds(leader, etcd.pids, wanted))
     }
+    await measureAll(systems)
+  } finally {
+    for (const system of systems) system.close()
+    await Promise.all([...nodes.map(node => node.kill()), etcd.kill()])
   }
-} finally {
-  for (const system of systems) system.close()
-  await Promise.all([...nodes.map(node => node.kill()), etcd.kill()])
-  await rm(directory, {recursive: true, force: true})
-}
+})
 const latency = ['p50 ms', 'p99 ms', 'max ms']
 const cost = ['node MB', 'nodes CPU ms/s', 'client CPU ms/s']
 table(['load, callers', 'client', 'a second', ...latency, ...cost, ''], rows)

@@ -6,6 +6,7 @@ import {RaftNode} from '../src/raft/raft-node.js'
 import {mustSync} from '../src/raft/ready.js'
 import {groupId, nodeId} from '../src/raft/types.js'
 import {MemoryLog} from '../src/storage/memory-log.js'
+import {result} from './report.js'
 
 interface Peer {
   readonly raft: RaftNode
@@ -78,6 +79,6 @@ for (const batch of [64, 1]) {
   measure(batch, proposals / 10)
   const runs = [1, 2, 3].map(() => measure(batch, proposals)).sort((a, b) => a - b)
   const [min, median, max] = runs.map(Math.round)
-  const result = {question: 'core-alone', nodes: 3, batch, entryBytes: 16, unit: 'proposals/s'}
-  process.stdout.write(`${JSON.stringify({...result, min, median, max})}\n`)
+  const load = {bench: 'core', nodes: 3, batch, entryBytes: 16, unit: 'proposals/s'}
+  result({...load, min, median, max})
 }

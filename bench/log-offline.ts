@@ -16,23 +16,23 @@ import {
   writeSync,
 } from 'node:fs'
 import {tmpdir} from 'node:os'
-import {join, resolve} from 'node:path'
+import {join} from 'node:path'
 import {encodeCommand} from '../src/kv/command.js'
 import {encodeEntry} from '../src/raft/entry.js'
 import {groupId, logIndex, term} from '../src/raft/types.js'
 import {groupPaths} from '../src/storage/data-directory.js'
 import {NodeFileSystem} from '../src/storage/node-file-system.js'
 import {openWal} from '../src/storage/wal/wal.js'
+import {PROGRAM} from './node-process.js'
+import {result, round} from './report.js'
 
 const ENTRY_BYTES = 256
 const BATCH_ENTRIES = 500
 const count = Number(process.argv[2] ?? 1_000_000)
 const directory = mkdtempSync(join(process.env.RAFTCTL_BENCH_DIR ?? tmpdir(), 'raftctl-bench-'))
-const program = resolve(import.meta.dirname, '..', '..', 'bin', 'run.js')
 const fs = new NodeFileSystem()
 const {wal: walPath} = groupPaths(directory, groupId(1))
 
-const print = (result: object) => process.stdout.write(`${JSON.stringify(result)}\n`)
 const secondsSince = (start: bigint) => Number(process.hrtime.bigint() - start) / 1e9
 
 async function writeLog(): Promise<void> {
@@ -61,7 +61,7 @@ async function measureOpening(): Promise<void> {
   const start = process.hrtime.bigint()
   const {wal} = await openWal(fs, walPath, {mustExist: true})
   const seconds = secondsSince(start)
-  print({bench: 'log-open', entries: wal.lastIndex(), seconds})
+  result({bench: 'log-open', entries: wal.lastIndex(), seconds})
   await wal.close()
 }
 
@@ -87,7 +87,7 @@ function bareSeconds(): number {
 async function measureDump(): Promise<void> {
   const start = process.hrtime.bigint()
   const out = openSync(join(directory, 'dump.ndjson'), 'w')
-  const args = [program, 'log', 'dump', '--data-dir', directory, '--json']
+  const args = [PROGRAM, 'log', 'dump', '--data-dir', directory, '--json']
   const child = spawn(process.execPath, args, {stdio: ['ignore', out, 'inherit']})
   let peakBytes = 0
   const watch = setInterval(() => {
@@ -99,14 +99,15 @@ async function measureDump(): Promise<void> {
   closeSync(out)
   const bare = bareSeconds()
   const perSecond = Math.round(count / seconds)
-  print({
+  result({
     bench: 'log-dump',
     status,
     entries: count,
     seconds,
     perSecond,
     peakBytes,
-    overBare: bare / seconds,
+    relativeTo: 'a bare loop',
+    ratio: round(bare / seconds),
   })
 }
 

@@ -3,10 +3,13 @@ import {type ChildProcess, spawn} from 'node:child_process'
 import {randomBytes} from 'node:crypto'
 import {open} from 'node:fs/promises'
 import {createServer} from 'node:net'
-import {join} from 'node:path'
+import {join, resolve} from 'node:path'
 import {ClusterClient} from '../src/client/cluster-client.js'
 
 const READY_MS = 30_000
+
+/** The built program. */
+export const PROGRAM = resolve(import.meta.dirname, '..', '..', 'bin', 'run.js')
 
 export class NodeProcess {
   readonly address: string
@@ -60,6 +63,22 @@ export class NodeProcess {
     const gone = new Promise(done => child.once('exit', done))
     child.kill('SIGKILL')
     await gone
+  }
+}
+
+/** The voters of a new cluster, which has acknowledged a write; kill them when all is done. */
+export async function startNodes(directory: string, count: number): Promise<NodeProcess[]> {
+  const nodes: NodeProcess[] = []
+  for (let i = 1; i <= count; i++) {
+    nodes.push(new NodeProcess(PROGRAM, directory, `n${i}`, `127.0.0.1:${await freePort()}`))
+  }
+  try {
+    await Promise.all(nodes.map(node => node.start()))
+    await initialise(nodes.map(({address}) => address))
+    return nodes
+  } catch (error) {
+    await Promise.all(nodes.map(node => node.kill()))
+    throw error
   }
 }
 

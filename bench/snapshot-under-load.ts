@@ -8,10 +8,11 @@
 import {randomBytes} from 'node:crypto'
 import {mkdtemp, rm} from 'node:fs/promises'
 import {tmpdir} from 'node:os'
-import {join, resolve} from 'node:path'
+import {join} from 'node:path'
 import {setTimeout as delay} from 'node:timers/promises'
 import {ClusterClient} from '../src/client/cluster-client.js'
-import {freePort, initialise, NodeProcess} from './node-process.js'
+import {freePort, initialise, NodeProcess, PROGRAM} from './node-process.js'
+import {result} from './report.js'
 
 const VALUE_BYTES = 4096
 const WRITES_PER_SECOND = 1000
@@ -21,8 +22,6 @@ const LOADING_IN_FLIGHT = 256
 const WAIT_MS = 900_000
 
 const megabytes = Number(process.argv[2] ?? 1024)
-const program = resolve(import.meta.dirname, '..', '..', 'bin', 'run.js')
-const print = (result: object) => process.stdout.write(`${JSON.stringify(result)}\n`)
 
 async function load(client: ClusterClient): Promise<void> {
   const count = Math.ceil((megabytes * 1024 * 1024) / VALUE_BYTES)
@@ -37,7 +36,7 @@ async function load(client: ClusterClient): Promise<void> {
   }
   await Promise.all(Array.from({length: LOADING_IN_FLIGHT}, one))
   const seconds = (performance.now() - start) / 1000
-  print({bench: 'load', megabytes, writes: count, seconds})
+  result({bench: 'load', megabytes, writes: count, seconds})
 }
 
 /** Writes at a steady rate until stopped; latencies in the order of sending. */
@@ -97,7 +96,7 @@ const directory = await mkdtemp(join(process.env.RAFTCTL_BENCH_DIR ?? tmpdir(), 
 const nodes: NodeProcess[] = []
 try {
   for (let i = 1; i <= 4; i++) {
-    nodes.push(new NodeProcess(program, directory, `n${i}`, `127.0.0.1:${await freePort()}`))
+    nodes.push(new NodeProcess(PROGRAM, directory, `n${i}`, `127.0.0.1:${await freePort()}`))
   }
   const voters = nodes.slice(0, 3)
   await Promise.all(voters.map(node => node.start()))
@@ -115,17 +114,17 @@ try {
   const doneMs = performance.now()
   const before = steady.between(beforeMs, snapshotMs)
   const during = steady.between(snapshotMs, doneMs)
-  print({bench: 'writes-before', ...before})
+  result({bench: 'writes-before', ...before})
   const seconds = (doneMs - snapshotMs) / 1000
-  print({bench: 'writes-during-snapshot', ...during, seconds, sizeBytes: snapshot.sizeBytes})
+  result({bench: 'writes-during-snapshot', ...during, seconds, sizeBytes: snapshot.sizeBytes})
   await delay(5000)
 
   const learnerMs = performance.now()
   const caughtUpMs = await learnerCatchesUp(client, nodes[3]!)
   const learning = steady.between(learnerMs, performance.now())
-  print({bench: 'writes-during-learner', ...learning, caughtUpSeconds: caughtUpMs / 1000})
+  result({bench: 'writes-during-learner', ...learning, caughtUpSeconds: caughtUpMs / 1000})
   const ratio = (part: {p99Ms: number | null}) => (part.p99Ms ?? 0) / (before.p99Ms ?? 1)
-  print({bench: 'p99-over-before', snapshot: ratio(during), learner: ratio(learning)})
+  result({bench: 'p99-over-before', snapshot: ratio(during), learner: ratio(learning)})
   steady.stop()
   client.close()
 } finally {

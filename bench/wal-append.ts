@@ -12,13 +12,12 @@ import {logIndex, term} from '../src/raft/types.js'
 import {NodeFileSystem} from '../src/storage/node-file-system.js'
 import {batchBytes} from '../src/storage/wal/format.js'
 import {openWal} from '../src/storage/wal/wal.js'
+import {median, result, round} from './report.js'
 
 const FILE_BYTES = 128 * 1024 * 1024
 const rounds = Number(process.argv[2] ?? 2000)
 const directory = mkdtempSync(join(process.env.RAFTCTL_BENCH_DIR ?? tmpdir(), 'raftctl-bench-'))
 
-const print = (line: string) => process.stdout.write(`${line}\n`)
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!
 const nowMs = () => Number(process.hrtime.bigint()) / 1e6
 
 function bareFile(path: string): (pieces: Uint8Array[]) => Promise<void> {
@@ -69,17 +68,19 @@ async function measure(entryCount: number): Promise<void> {
   const [oursMs, bareMs] = [median(ours), median(theirs)]
   const quartiles = (values: number[]) => {
     const sorted = values.toSorted((x, y) => x - y)
-    return [0.25, 0.75].map(part => Number(sorted[Math.floor(rounds * part)]!.toFixed(4)))
+    return [0.25, 0.75].map(part => round(sorted[Math.floor(rounds * part)]!, 4))
   }
-  const result = {
-    question: `synced append of ${entryCount} entries of 256 bytes`,
-    walMs: Number(oursMs.toFixed(4)),
-    bareMs: Number(bareMs.toFixed(4)),
-    ratio: Number((oursMs / bareMs).toFixed(3)),
+  result({
+    bench: 'wal-append',
+    entries: entryCount,
+    entryBytes: 256,
+    walMs: round(oursMs, 4),
+    relativeTo: 'a bare loop',
+    bareMs: round(bareMs, 4),
+    ratio: round(oursMs / bareMs, 3),
     walQuartilesMs: quartiles(ours),
     bareQuartilesMs: quartiles(theirs),
-  }
-  print(JSON.stringify(result))
+  })
 }
 
 try {
