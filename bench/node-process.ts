@@ -5,6 +5,7 @@ import {open} from 'node:fs/promises'
 import {createServer} from 'node:net'
 import {join, resolve} from 'node:path'
 import {ClusterClient} from '../src/client/cluster-client.js'
+import type {Place} from './network/network.js'
 
 const READY_MS = 30_000
 
@@ -16,12 +17,20 @@ export class NodeProcess {
   readonly #program: string
   readonly #directory: string
   readonly #name: string
+  readonly #place: Pick<Place, 'listen' | 'within'>
   #child: ChildProcess | undefined
 
-  constructor(program: string, directory: string, name: string, address: string) {
+  constructor(
+    program: string,
+    directory: string,
+    name: string,
+    address: string,
+    place: Pick<Place, 'listen' | 'within'> = {listen: address, within: []},
+  ) {
     this.#program = program
     this.#directory = directory
     this.#name = name
+    this.#place = place
     this.address = address
   }
 
@@ -36,8 +45,10 @@ export class NodeProcess {
   async start(): Promise<void> {
     const log = await open(join(this.#directory, `${this.#name}.log`), 'a')
     const dataDir = join(this.#directory, this.#name)
-    const args = ['node', 'run', '--listen', this.address, '--data-dir', dataDir]
-    const child = spawn(process.execPath, [this.#program, ...args, '--insecure'], {
+    const {listen, within} = this.#place
+    const where = ['--listen', listen, '--advertise', this.address, '--data-dir', dataDir]
+    const line = [...within, process.execPath, this.#program, 'node', 'run', ...where]
+    const child = spawn(line[0]!, [...line.slice(1), '--insecure'], {
       stdio: ['ignore', 'pipe', log.fd],
     })
     this.#child = child
@@ -56,12 +67,30 @@ export class NodeProcess {
     }
   }
 
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    return this.#end('SIGKILL')
+  }
+
+  /** As an operator stops it: it hands over what it has to. */
+  stop(): Promise<void> {
+    return this.#end('SIGTERM')
+  }
+
+  /** It does nothing at all until `resume`. */
+  pause(): void {
+    this.#child?.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child?.kill('SIGCONT')
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child
     this.#child = undefined
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const gone = new Promise(done => child.once('exit', done))
-    child.kill('SIGKILL')
+    child.kill(signal)
     await gone
   }
 }

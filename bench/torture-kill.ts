@@ -19,6 +19,7 @@ import {ClusterClient} from '../src/client/cluster-client.js'
 import {RaftctlError} from '../src/errors.js'
 import {compareState} from '../src/operator/state-hash.js'
 import {freePort, initialise, NodeProcess} from './node-process.js'
+import {type Random, seeded} from './random.js'
 
 export interface Torture {
   readonly kills: number
@@ -46,19 +47,6 @@ const NODES = 3
 const IN_FLIGHT = 4
 const SETTLE_MS = 60_000
 
-/** An own little generator: a seed gives the same victims, though not the same moments. */
-function generator(seed: number): (below: number) => number {
-  let state = seed >>> 0 || 1
-  return below => {
-    state ^= state << 13
-    state >>>= 0
-    state ^= state >>> 17
-    state ^= state << 5
-    state >>>= 0
-    return state % below
-  }
-}
-
 /** What became of every write, by key. */
 class Book {
   readonly acknowledged = new Map<string, number>()
@@ -69,7 +57,7 @@ class Book {
 export async function torture(options: Torture): Promise<TortureReport> {
   const started = performance.now()
   const directory = await mkdtemp(join(tmpdir(), 'raftctl-torture-'))
-  const random = generator(options.seed)
+  const random = seeded(options.seed)
   const nodes: NodeProcess[] = []
   const book = new Book()
   try {
@@ -107,7 +95,7 @@ export async function torture(options: Torture): Promise<TortureReport> {
 /** One node at a time as a rule; sometimes a second one before the first is back. */
 async function killAtRandom(
   nodes: readonly NodeProcess[],
-  random: (below: number) => number,
+  random: Random,
   {kills, onKill}: Torture,
 ): Promise<number> {
   let done = 0

@@ -56,6 +56,13 @@ export class History {
     operation.returnedAt = this.#clock++
   }
 
+  /** It was refused for certain: it never happened. */
+  refused(operation: Operation): void {
+    const list = this.#byKey[operation.key]!
+    list.splice(list.indexOf(operation), 1)
+    this.operations--
+  }
+
   check(): void {
     this.#byKey.forEach((operations, key) => {
       const result = linearize(operations)
