@@ -19,6 +19,7 @@ import {systemClock} from './node/system-clock.js'
 import {decodeEntry} from './raft/entry.js'
 import {groupId, logIndex, term} from './raft/types.js'
 import {KeyValueServiceService} from './rpc/gen/raftctl/v1/kv.js'
+import {NodeFigures} from './rpc/metrics/node-figures.js'
 import {type NodeSecurityFiles, nodeSecurity} from './rpc/node-security.js'
 import {PeerTransport} from './rpc/peer/transport.js'
 import type {ChannelSecurity} from './rpc/security.js'
@@ -86,10 +87,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     undo.unshift(() => node.stop())
     await node.start()
     const kv = keyValueService(node, () => node.stateMachine)
+    const figures = new NodeFigures({
+      host: node,
+      transport: node.transport,
+      openConnections: () => server.connectionCount,
+    })
     server.serve([
       ...nodeServices({
         host: node,
         transport: node.transport,
+        figures,
         membershipHistory: () => node.stateMachine?.membershipHistory() ?? [],
         tickMs: node.settings.tickMs,
         security: channels,

@@ -289,11 +289,14 @@ export class ClusterClient {
     return answer.snapshots.map(snapshotOf)
   }
 
-  /** One sample at once, then one an interval, until the caller leaves the loop. */
-  async *watchMetrics(address: string, intervalMs: number): AsyncGenerator<types.Sample> {
+  /** One sample at once, then one an interval or change, until the caller leaves the loop. */
+  async *watchMetrics(
+    address: string,
+    {intervalMs, onChange = false, prometheus = false}: types.WatchMetrics,
+  ): AsyncGenerator<types.Sample> {
     const node = this.#connections.to(address)
     const idleMs = intervalMs + this.timeoutMs
-    const request = {intervalMs, onChange: false}
+    const request = {intervalMs, onChange, prometheus}
     try {
       const stream = serverStream(address, {idleMs, signal: this.signal}, metadata =>
         node.metrics.watch(request, metadata),

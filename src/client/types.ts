@@ -302,7 +302,64 @@ export interface Sample {
   readonly diskFreeBytes: number | null
   readonly diskLow: boolean
   readonly residentBytes: number
+  /** p99 of the last minute. */
   readonly eventLoopDelayMs: number
+  readonly persistedIndex: number
+  readonly proposalsPending: number
+  /** Open on the node's port. */
+  readonly connections: number
+  readonly cpuSecondsTotal: number
+  /** Share of the last minute that the event loop was busy, 0 to 1. */
+  readonly eventLoopUtilization: number
+  readonly latencies: readonly Latency[]
+  readonly peers: readonly PeerFigures[]
+  /** Everything as Prometheus text, where that was asked for. */
+  readonly prometheus: string | null
+}
+
+export type LatencyName =
+  | 'queue'
+  | 'sync'
+  | 'commit'
+  | 'apply'
+  | 'election'
+  | 'round_trip'
+  | 'event_loop'
+
+export interface Latency {
+  /** A node of another version may know others. */
+  readonly name: LatencyName | (string & {})
+  /** Since the process began. */
+  readonly count: number
+  readonly sumMs: number
+  /** Of the last minute, as are those below; all null if nothing happened in it. */
+  readonly recentCount: number
+  readonly p50Ms: number | null
+  readonly p99Ms: number | null
+  readonly maxMs: number | null
+}
+
+/** How a node stands with another member. */
+export interface PeerFigures {
+  readonly id: number
+  readonly connected: boolean
+  readonly queuedBytes: number
+  readonly droppedMessagesTotal: number
+  /** null: not known. */
+  readonly roundTripMs: number | null
+  /** Leader only, else 0. */
+  readonly inFlight: number
+  readonly matchIndex: number
+  readonly lag: number
+}
+
+export interface WatchMetrics {
+  /** 10 to 3,600,000. */
+  readonly intervalMs: number
+  /** Also whenever role, term or leader change. */
+  readonly onChange?: boolean
+  /** Each sample carries the Prometheus text. */
+  readonly prometheus?: boolean
 }
 
 export interface KeyPut {

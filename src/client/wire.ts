@@ -9,9 +9,11 @@ import type * as snapshot from '../rpc/gen/raftctl/v1/snapshot.js'
 import type {
   AppliedMembership,
   EntryRanges,
+  Latency,
   LogEntry,
   MembershipView,
   NodeStatus,
+  PeerFigures,
   Progress,
   Sample,
   Snapshot,
@@ -176,6 +178,41 @@ export function sampleOf(wire: metrics.MetricsSample): Sample {
     diskLow: wire.diskLow,
     residentBytes: toSafeNumber(wire.residentBytes),
     eventLoopDelayMs: wire.eventLoopDelayMs,
+    persistedIndex: toSafeNumber(wire.persistedIndex),
+    proposalsPending: toSafeNumber(wire.proposalsPending),
+    connections: wire.connections,
+    cpuSecondsTotal: wire.cpuSecondsTotal,
+    eventLoopUtilization: wire.eventLoopUtilization,
+    latencies: wire.latencies.map(latencyOf),
+    peers: wire.peers.map(peerFiguresOf),
+    prometheus: wire.prometheus === '' ? null : wire.prometheus,
+  }
+}
+
+function latencyOf({name, ...wire}: metrics.Latency): Latency {
+  const recentCount = toSafeNumber(wire.recentCount)
+  const known = (ms: number) => (recentCount === 0 ? null : ms)
+  return {
+    name,
+    count: toSafeNumber(wire.count),
+    sumMs: wire.sumMs,
+    recentCount,
+    p50Ms: known(wire.p50Ms),
+    p99Ms: known(wire.p99Ms),
+    maxMs: known(wire.maxMs),
+  }
+}
+
+function peerFiguresOf(wire: metrics.PeerFigures): PeerFigures {
+  return {
+    id: toSafeNumber(wire.id),
+    connected: wire.connected,
+    queuedBytes: toSafeNumber(wire.queuedBytes),
+    droppedMessagesTotal: toSafeNumber(wire.droppedMessagesTotal),
+    roundTripMs: wire.roundTripMs < 0 ? null : wire.roundTripMs,
+    inFlight: wire.inFlight,
+    matchIndex: toSafeNumber(wire.matchIndex),
+    lag: toSafeNumber(wire.lag),
   }
 }
 

@@ -6,12 +6,14 @@ import type {ChangeOrigin, Membership} from '../raft/membership.js'
 import type {Message} from '../raft/messages.js'
 import type {RaftStatus} from '../raft/status.js'
 import type {Entry, LogIndex, NodeId, Term} from '../raft/types.js'
+import type {Durations} from './histogram.js'
 import type {ApplyResult, NodeIdentity, SnapshotInfo, UnusableSnapshot} from './ports.js'
 
 /** Operational failures reject with a RaftctlError; see each method for its codes. */
 export interface NodeRuntimeApi {
   status(): RaftStatus
   counters(): Counters
+  readonly latencies: Latencies
   /** Calls back after every change of role, term, leader or membership; returns the way to stop. */
   onChange(listener: () => void): () => void
 
@@ -110,6 +112,8 @@ export interface LeaderChange {
 export interface Counters {
   readonly proposals: number
   readonly proposalsRefused: number
+  /** In the log and not answered yet: the one figure here that goes down. */
+  readonly proposalsPending: number
   readonly entriesAppended: number
   readonly entriesApplied: number
   readonly logSyncs: number
@@ -121,6 +125,22 @@ export interface Counters {
   readonly messagesReceived: number
   readonly snapshotsCreated: number
   readonly snapshotsInstalled: number
+}
+
+/** How long the work of a runtime takes. */
+export interface Latencies {
+  /** From handing what is to be written to the log until its write begins. */
+  readonly queue: Durations
+  /** One write and sync of the log. */
+  readonly sync: Durations
+  /** From a proposal here until it is committed. */
+  readonly commit: Durations
+  /** One batch of the state machine. */
+  readonly apply: Durations
+  /** From the first campaign of this node until a leader is known. */
+  readonly election: Durations
+  /** How late the event loop's timers are. */
+  readonly eventLoop: Durations
 }
 
 export interface DiskSpace {

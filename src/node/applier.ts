@@ -1,7 +1,7 @@
 import {RaftctlError} from '../errors.js'
 import type {SnapshotMeta} from '../raft/messages.js'
 import type {Entry} from '../raft/types.js'
-import type {ApplyResult, SnapshotStore, StateMachine} from './ports.js'
+import type {ApplyResult, Clock, SnapshotStore, StateMachine} from './ports.js'
 
 type Work =
   | {readonly kind: 'apply'; readonly entries: readonly Entry[]}
@@ -13,7 +13,8 @@ type Work =
     }
 
 export interface ApplierEvents {
-  applied(entries: readonly Entry[], results: readonly ApplyResult[]): void
+  /** `ms`: how long the state machine took. */
+  applied(entries: readonly Entry[], results: readonly ApplyResult[], ms: number): void
   restored(meta: SnapshotMeta): void
   failed(error: unknown): void
 }
@@ -27,15 +28,22 @@ const STOPPED = new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node is stopping'
 export class Applier {
   readonly #stateMachine: StateMachine
   readonly #snapshots: SnapshotStore
+  readonly #clock: Clock
   readonly #events: ApplierEvents
   #waiting: Work[] = []
   #working = false
   #stopped = false
   #idle: (() => void)[] = []
 
-  constructor(stateMachine: StateMachine, snapshots: SnapshotStore, events: ApplierEvents) {
+  constructor(
+    stateMachine: StateMachine,
+    snapshots: SnapshotStore,
+    clock: Clock,
+    events: ApplierEvents,
+  ) {
     this.#stateMachine = stateMachine
     this.#snapshots = snapshots
+    this.#clock = clock
     this.#events = events
   }
 
@@ -97,8 +105,9 @@ export class Applier {
       const more = this.#waiting.shift()
       if (more?.kind === 'apply') entries = [...entries, ...more.entries]
     }
+    const startMs = this.#clock.nowMs()
     const results = await this.#stateMachine.apply(entries)
-    this.#events.applied(entries, results)
+    this.#events.applied(entries, results, this.#clock.nowMs() - startMs)
   }
 
   async #restore(

@@ -28,6 +28,7 @@ import type {
 import {Applier} from './applier.js'
 import {LogWriter} from './log-writer.js'
 import {notLeader, refusal, toChange} from './membership-requests.js'
+import {Meters} from './meters.js'
 import type {RuntimeParts} from './parts.js'
 import {PendingProposals, PendingReads} from './pending.js'
 import type {ApplyResult, SnapshotInfo, UnusableSnapshot} from './ports.js'
@@ -71,6 +72,7 @@ export class NodeRuntime implements NodeRuntimeApi {
   readonly #proposals = new PendingProposals()
   readonly #reads = new PendingReads()
   readonly #listeners = new Set<() => void>()
+  readonly latencies: Meters
   #barrier: Promise<LogIndex> | undefined
   #drainScheduled = false
   #stopTicking: () => void = () => {}
@@ -87,8 +89,6 @@ export class NodeRuntime implements NodeRuntimeApi {
     proposalsRefused: 0,
     entriesAppended: 0,
     entriesApplied: 0,
-    logSyncs: 0,
-    logSyncMs: 0,
     elections: 0,
     leaderChanges: 0,
     messagesSent: 0,
@@ -118,14 +118,15 @@ export class NodeRuntime implements NodeRuntimeApi {
   private constructor(parts: RuntimeParts, raft: RaftNode) {
     this.#parts = parts
     this.#raft = raft
+    this.latencies = new Meters(parts.clock, parts.settings.tickMs)
     this.#writer = new LogWriter(
       parts.log,
       parts.clock,
       (readys, syncMs) => this.#persisted(readys, syncMs),
       error => this.#fail(error),
     )
-    this.#applier = new Applier(parts.stateMachine, parts.snapshots, {
-      applied: (entries, results) => this.#applied(entries, results),
+    this.#applier = new Applier(parts.stateMachine, parts.snapshots, parts.clock, {
+      applied: (entries, results, ms) => this.#applied(entries, results, ms),
       restored: meta => this.#restored(meta),
       failed: error => this.#fail(error),
     })
@@ -148,8 +149,12 @@ export class NodeRuntime implements NodeRuntimeApi {
   }
 
   counters(): Counters {
+    const {sync} = this.latencies
     return {
       ...this.#counts,
+      proposalsPending: this.#proposals.size,
+      logSyncs: sync.count,
+      logSyncMs: sync.sumMs,
       logBytes: this.#parts.log.bytesWritten,
       snapshotsCreated: this.#snapshotter.created,
     }
@@ -181,6 +186,7 @@ export class NodeRuntime implements NodeRuntimeApi {
       throw this.#proposalRefused(outcome.reason, outcome.leader)
     }
     this.#counts.proposals++
+    this.latencies.proposed(outcome.index)
     this.#schedule()
     return this.#proposals.add(outcome.index, outcome.term)
   }
@@ -330,6 +336,7 @@ export class NodeRuntime implements NodeRuntimeApi {
   }
 
   #tick(): void {
+    this.latencies.ticked()
     this.#run(() => {
       this.#raft.tick()
       this.#reads.expire(this.#parts.clock.nowMs())
@@ -383,6 +390,7 @@ export class NodeRuntime implements NodeRuntimeApi {
   }
 
   #perform(ready: Ready): void {
+    this.latencies.taken(ready)
     this.#send(ready.sendNow)
     for (const peer of ready.snapshotsNeeded) this.#snapshotter.send(peer)
     for (const token of ready.readsRefused) this.#reads.refused(token)
@@ -397,16 +405,14 @@ export class NodeRuntime implements NodeRuntimeApi {
 
   /** In order: what a Ready wrote is durable, so the promises that depend on it may leave. */
   #persisted(readys: readonly Ready[], syncMs: number | undefined): void {
-    if (syncMs !== undefined) {
-      this.#counts.logSyncs++
-      this.#counts.logSyncMs += syncMs
-    }
+    this.latencies.persisted(readys, syncMs)
     this.#guard(() => this.#raft.advancePersisted(readys.at(-1)!.number))
     for (const ready of readys) this.#send(ready.sendAfterSync)
     this.#schedule()
   }
 
-  #applied(entries: readonly Entry[], results: readonly ApplyResult[]): void {
+  #applied(entries: readonly Entry[], results: readonly ApplyResult[], ms: number): void {
+    this.latencies.applied(ms)
     const last = entries.at(-1)!
     this.#counts.entriesApplied += entries.length
     this.#guard(() => this.#raft.advanceApplied(last.index))
@@ -479,6 +485,7 @@ export class NodeRuntime implements NodeRuntimeApi {
     }
     if (same) return
     this.#seen = {role, currentTerm, leaderId, membership}
+    this.latencies.changed(role, leaderId)
     if (seen?.membership !== membership) this.#membershipChanged(membership)
     if (seen && seen.role !== role) {
       if (role === 'candidate' || (role === 'leader' && seen.role !== 'candidate')) {

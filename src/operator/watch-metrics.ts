@@ -18,7 +18,7 @@ export async function* watchMetrics(
 ): AsyncGenerator<Sample> {
   const address = (await memberAddress(client, member)) ?? (await ledStatus(client)).leaderAddress!
   let seen = 0
-  for await (const sample of client.watchMetrics(address, intervalMs)) {
+  for await (const sample of client.watchMetrics(address, {intervalMs})) {
     yield sample
     seen += 1
     if (seen >= count) return

@@ -4,7 +4,6 @@ import type {PeerStatus, RaftStatus} from '../raft/status.js'
 import type {NodeId} from '../raft/types.js'
 import {membershipToWire, toWireNumber} from './codec.js'
 import type {PeerConnection, PeerProgress, StatusResponse} from './gen/raftctl/v1/cluster.js'
-import type {MetricsSample} from './gen/raftctl/v1/metrics.js'
 import type {PeerConnectionStatus} from './peer/connection-status.js'
 
 export interface StatusView {
@@ -56,12 +55,12 @@ export function statusToWire(view: StatusView): StatusResponse {
 }
 
 /** The membership's word over the one that the process was started with: operators rename there. */
-function nameOf(host: NodeHost, status: RaftStatus | undefined): string {
+export function nameOf(host: NodeHost, status: RaftStatus | undefined): string {
   const self = status?.membership.members.find(member => member.id === host.identity?.nodeId)
   return self !== undefined && self.name !== '' ? self.name : host.name
 }
 
-function roleOf(host: NodeHost, status: RaftStatus | undefined): string {
+export function roleOf(host: NodeHost, status: RaftStatus | undefined): string {
   if (host.removed || status?.removed) return 'removed'
   return status?.role ?? 'pristine'
 }
@@ -97,49 +96,5 @@ function connectionToWire([id, connection]: [NodeId, PeerConnectionStatus]): Pee
     queuedBytes: toWireNumber(connection.queuedBytes),
     code: connection.code ?? '',
     detail: connection.detail,
-  }
-}
-
-export interface ProcessFigures {
-  readonly nowMs: number
-  readonly residentBytes: number
-  readonly eventLoopDelayMs: number
-}
-
-/** undefined on a pristine node, which has no figures. */
-export function metricsToWire(host: NodeHost, process: ProcessFigures): MetricsSample | undefined {
-  const {runtime} = host
-  if (runtime === undefined) return undefined
-  const status = runtime.status()
-  const counters = runtime.counters()
-  return {
-    nodeId: toWireNumber(status.nodeId),
-    timeMs: toWireNumber(process.nowMs),
-    role: roleOf(host, status),
-    term: toWireNumber(status.currentTerm),
-    leaderId: toWireNumber(status.leaderId ?? 0),
-    firstIndex: toWireNumber(status.firstIndex),
-    lastIndex: toWireNumber(status.lastIndex),
-    commitIndex: toWireNumber(status.commitIndex),
-    appliedIndex: toWireNumber(status.lastApplied),
-    snapshotIndex: toWireNumber(status.logSnapshotIndex),
-    proposalsTotal: toWireNumber(counters.proposals),
-    proposalsRefusedTotal: toWireNumber(counters.proposalsRefused),
-    entriesAppendedTotal: toWireNumber(counters.entriesAppended),
-    entriesAppliedTotal: toWireNumber(counters.entriesApplied),
-    logSyncsTotal: toWireNumber(counters.logSyncs),
-    logSyncMsTotal: counters.logSyncMs,
-    electionsTotal: toWireNumber(counters.elections),
-    leaderChangesTotal: toWireNumber(counters.leaderChanges),
-    messagesSentTotal: toWireNumber(counters.messagesSent),
-    messagesReceivedTotal: toWireNumber(counters.messagesReceived),
-    residentBytes: toWireNumber(process.residentBytes),
-    eventLoopDelayMs: process.eventLoopDelayMs,
-    logBytesTotal: toWireNumber(counters.logBytes),
-    snapshotsCreatedTotal: toWireNumber(counters.snapshotsCreated),
-    snapshotsInstalledTotal: toWireNumber(counters.snapshotsInstalled),
-    diskFreeBytes: toWireNumber(host.diskSpace?.freeBytes ?? 0),
-    diskTotalBytes: toWireNumber(host.diskSpace?.totalBytes ?? 0),
-    diskLow: host.diskSpace?.isLow ?? false,
   }
 }

@@ -39,6 +39,8 @@ export interface BoundServer {
   /** HOST:PORT that is listened on, the port a real one. */
   readonly address: string
   readonly port: number
+  /** Open now. */
+  readonly connectionCount: number
   /** Answers from now on. Once. */
   serve(services: readonly ServiceEntry[]): void
   /** Other certificates, for connections made from now on. */
@@ -76,6 +78,9 @@ export async function bindServer(options: ServerOptions): Promise<BoundServer> {
   return {
     address: formatAddress(host, port),
     port,
+    get connectionCount() {
+      return door.connections.size
+    },
     serve(services) {
       for (const entry of [...services, ...reflectionServices(services)]) {
         const {definition, handlers} = guarded(entry, log)

@@ -1,5 +1,6 @@
 import type {AppliedMembership, NodeHost} from '../node/api.js'
 import type {ServiceEntry} from './handler.js'
+import type {NodeFigures} from './metrics/node-figures.js'
 import type {PeerTransport} from './peer/transport.js'
 import type {ChannelSecurity} from './security.js'
 import {clusterService} from './service/cluster-service.js'
@@ -11,6 +12,7 @@ import {snapshotService} from './service/snapshot-service.js'
 export interface NodeServicesOptions {
   readonly host: NodeHost
   readonly transport: PeerTransport
+  readonly figures: NodeFigures
   /** Kept by the state machine, oldest first; empty on a pristine node. */
   readonly membershipHistory: () => readonly AppliedMembership[]
   /** Milliseconds of one tick of the core. */
@@ -21,7 +23,7 @@ export interface NodeServicesOptions {
 
 /** Everything that a node answers, apart from its state machine's own service. */
 export function nodeServices(options: NodeServicesOptions): ServiceEntry[] {
-  const {host, transport, membershipHistory, tickMs, security} = options
+  const {host, transport, figures, membershipHistory, tickMs, security} = options
   return [
     transport.service(),
     clusterService({
@@ -33,7 +35,7 @@ export function nodeServices(options: NodeServicesOptions): ServiceEntry[] {
     }),
     logService(host),
     snapshotService(host),
-    metricsService(host),
+    metricsService(host, figures),
     healthService(host),
   ]
 }

@@ -7,6 +7,7 @@ import {
   deferred,
   entryAt,
   HeldStateMachine,
+  ManualClock,
   MemorySnapshots,
   membershipEntry,
   membershipOf,
@@ -19,7 +20,7 @@ function makeApplier() {
   const snapshots = new MemorySnapshots()
   const told: string[] = []
   const failures: unknown[] = []
-  const applier = new Applier(stateMachine, snapshots, {
+  const applier = new Applier(stateMachine, snapshots, new ManualClock(), {
     applied: (entries: readonly Entry[]) => told.push(`applied ${entries.at(-1)!.index}`),
     restored: (meta: SnapshotMeta) => told.push(`restored ${meta.index}`),
     failed: error => failures.push(error),

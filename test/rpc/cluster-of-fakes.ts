@@ -1,5 +1,6 @@
 import type {SnapshotStore} from '../../src/node/ports.js'
 import type {Membership} from '../../src/raft/membership.js'
+import {NodeFigures} from '../../src/rpc/metrics/node-figures.js'
 import {PeerTransport} from '../../src/rpc/peer/transport.js'
 import {type BoundServer, bindServer} from '../../src/rpc/server.js'
 import {nodeServices} from '../../src/rpc/services.js'
@@ -34,7 +35,13 @@ export async function startFake(listen = '127.0.0.1:0', host = new FakeHost()): 
       await server.stop()
     },
   }
-  server.serve(nodeServices({host, transport, membershipHistory: () => host.history, tickMs: 10}))
+  const figures = new NodeFigures({
+    host,
+    transport,
+    openConnections: () => server.connectionCount,
+  })
+  const membershipHistory = () => host.history
+  server.serve(nodeServices({host, transport, figures, membershipHistory, tickMs: 10}))
   running.add(node)
   return node
 }

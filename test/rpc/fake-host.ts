@@ -10,7 +10,9 @@ import type {
   NodeHost,
   NodeRuntimeApi,
 } from '../../src/node/api.js'
+import {Meters} from '../../src/node/meters.js'
 import type {NodeIdentity, SnapshotInfo} from '../../src/node/ports.js'
+import {systemClock} from '../../src/node/system-clock.js'
 import {decodeEntry} from '../../src/raft/entry.js'
 import {EMPTY_MEMBERSHIP, type Membership} from '../../src/raft/membership.js'
 import type {Message} from '../../src/raft/messages.js'
@@ -21,6 +23,7 @@ import {type Entry, groupId, logIndex, nodeId, term} from '../../src/raft/types.
 export class FakeRuntime implements NodeRuntimeApi {
   readonly stepped: Message[] = []
   readonly listeners = new Set<() => void>()
+  readonly latencies = new Meters(systemClock, 10)
   entries: Entry[] = []
   commitIndex = logIndex(0)
   leaderId: number | undefined
@@ -64,6 +67,7 @@ export class FakeRuntime implements NodeRuntimeApi {
     return {
       proposals: 1,
       proposalsRefused: 2,
+      proposalsPending: 14,
       entriesAppended: 3,
       entriesApplied: 4,
       logSyncs: 5,

@@ -25,7 +25,8 @@ export class Outbox {
     return this.#streams.ours
   }
 
-  get #outlet(): PeerStream | undefined {
+  /** What messages leave on. */
+  get outlet(): PeerStream | undefined {
     return this.#streams.theirs ?? this.#streams.ours
   }
 
@@ -43,7 +44,7 @@ export class Outbox {
 
   push(message: StreamMessage): void {
     this.queue.push(message)
-    if (this.#outlet === undefined) this.#trim()
+    if (this.outlet === undefined) this.#trim()
     else this.#schedule()
   }
 
@@ -63,7 +64,7 @@ export class Outbox {
 
   #pump(): void {
     if (this.#writing !== undefined) return
-    const stream = this.#outlet
+    const stream = this.outlet
     if (stream === undefined) {
       this.#trim()
       return

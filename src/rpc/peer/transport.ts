@@ -1,5 +1,6 @@
 import {RaftctlError} from '../../errors.js'
 import type {NodeHost} from '../../node/api.js'
+import type {Durations} from '../../node/histogram.js'
 import type {SnapshotStore, Transport} from '../../node/ports.js'
 import type {Member, Membership} from '../../raft/membership.js'
 import type {InstallSnapshot, Message} from '../../raft/messages.js'
@@ -14,12 +15,15 @@ import {answerExchange} from './exchange.js'
 import type {Acquaintance} from './hello.js'
 import {PeerLink} from './link.js'
 import {Outbox} from './outbox.js'
+import {RoundTrips} from './round-trips.js'
 import {SnapshotInbox} from './snapshot-inbox.js'
 import {sendSnapshotFile} from './snapshot-outbox.js'
 import {messagesOf, type PeerStream} from './stream.js'
 
 /** How long a member that is gone is still talked to: it has yet to hear that it is. */
 const LINGER_MS = 5000
+/** How often each peer's round trip is measured. */
+const PING_MS = 1000
 
 export interface PeerTransportOptions {
   /** Read at each use: the transport is made before the node that it serves. */
@@ -51,12 +55,16 @@ export class PeerTransport implements Transport {
   readonly #inbox: SnapshotInbox
   readonly #sending = new Map<NodeId, Promise<void>>()
   readonly #stopping = new AbortController()
+  readonly #roundTrips = new RoundTrips()
+  readonly #pinging: NodeJS.Timeout
 
   constructor(options: PeerTransportOptions) {
     this.#options = options
     this.#security = options.security ?? PLAIN_TEXT
     this.#log = options.log ?? NO_LOG
     this.#inbox = new SnapshotInbox(this.#acquaintance, options.snapshots)
+    this.#pinging = setInterval(() => this.#ping(), PING_MS)
+    this.#pinging.unref()
   }
 
   send(messages: readonly Message[]): void {
@@ -90,6 +98,11 @@ export class PeerTransport implements Transport {
     }
   }
 
+  /** Of short messages, to any peer and back. */
+  get roundTrip(): Durations {
+    return this.#roundTrips.durations
+  }
+
   /** How this node stands with each member, for status. */
   connections(): Map<NodeId, PeerConnectionStatus> {
     const statuses = new Map<NodeId, PeerConnectionStatus>()
@@ -101,6 +114,8 @@ export class PeerTransport implements Transport {
         address: member.address,
         state: open ? 'connected' : (link?.state ?? 'connecting'),
         queuedBytes: outbox.queue.bytes,
+        droppedMessages: outbox.queue.dropped,
+        roundTripMs: this.#roundTrips.lastMs(id),
         code: failure?.code,
         detail: failure?.message ?? '',
       })
@@ -125,6 +140,7 @@ export class PeerTransport implements Transport {
   /** Ends every stream; nothing is sent or received any more. */
   async stop(): Promise<void> {
     this.#stopping.abort()
+    clearInterval(this.#pinging)
     for (const {link, outbox, linger} of this.#peers.values()) {
       clearTimeout(linger)
       link?.stop()
@@ -179,7 +195,9 @@ export class PeerTransport implements Transport {
 
   #forgetIfIdle(id: NodeId): void {
     const peer = this.#peers.get(id)
-    if (peer?.link === undefined && peer?.outbox.theirs === undefined) this.#peers.delete(id)
+    if (peer?.link !== undefined || peer?.outbox.theirs !== undefined) return
+    this.#peers.delete(id)
+    this.#roundTrips.forget(id)
   }
 
   #opened(side: 'theirs' | 'ours', stream: PeerStream): void {
@@ -196,8 +214,15 @@ export class PeerTransport implements Transport {
     if (side === 'ours') this.#log('info', 'connected to a member', {member: nodeId, address})
   }
 
+  #ping(): void {
+    for (const [id, {outbox}] of this.#peers) {
+      if (outbox.outlet !== undefined) this.#roundTrips.ask(id, outbox.outlet)
+    }
+  }
+
   #closed(side: 'theirs' | 'ours', stream: PeerStream): void {
     const {nodeId} = stream.identity
+    this.#roundTrips.forget(nodeId)
     this.#peers.get(nodeId)?.outbox.closed(side, stream)
     this.#forgetIfIdle(nodeId)
   }
@@ -205,6 +230,7 @@ export class PeerTransport implements Transport {
   #received(frame: PeerFrame, stream: PeerStream): void {
     const {identity, runtime} = this.#options.host()
     if (identity === undefined) return
+    if (this.#roundTrips.take(frame, stream.identity.nodeId, stream)) return
     const messages = messagesOf(frame, stream.identity.nodeId, identity.nodeId)
     // Not guarded: a broken invariant stops the node, whoever's message showed it.
     runtime?.step(messages)

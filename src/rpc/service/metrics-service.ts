@@ -1,7 +1,5 @@
-import {memoryUsage} from 'node:process'
 import {RaftctlError} from '../../errors.js'
 import type {NodeHost} from '../../node/api.js'
-import {EventLoopDelay} from '../event-loop-delay.js'
 import {
   type MetricsSample,
   type MetricsServiceServer,
@@ -9,57 +7,74 @@ import {
   type WatchMetricsRequest,
 } from '../gen/raftctl/v1/metrics.js'
 import {type ResponseStream, type ServiceEntry, serverStream} from '../handler.js'
-import {metricsToWire} from '../node-status.js'
+import type {NodeFigures} from '../metrics/node-figures.js'
 import {notInitialised} from './not-initialised.js'
 
 const INTERVAL_MIN_MS = 10
 const INTERVAL_MAX_MS = 3_600_000
 const INTERVAL_MS = 1000
+/** Samples of all watchers together: beyond it each gets fewer, so that watching stays cheap. */
+const SAMPLES_PER_SECOND_MAX = 500
 
-export function metricsService(host: NodeHost): ServiceEntry {
-  const delay = new EventLoopDelay()
+export function metricsService(host: NodeHost, figures: NodeFigures): ServiceEntry {
+  const watchers = new Watchers(host, figures)
   const handlers: MetricsServiceServer = {
-    watch: serverStream((request, stream) => watch(host, delay, request, stream)),
+    watch: serverStream((request, stream) => watchers.serve(request, stream)),
   }
   return {definition: MetricsServiceService, handlers}
 }
 
-async function watch(
-  host: NodeHost,
-  delay: EventLoopDelay,
-  request: WatchMetricsRequest,
-  stream: ResponseStream<MetricsSample>,
-): Promise<void> {
-  const intervalMs = request.intervalMs === 0 ? INTERVAL_MS : request.intervalMs
-  if (intervalMs < INTERVAL_MIN_MS || intervalMs > INTERVAL_MAX_MS) {
-    throw new RaftctlError('RAFTCTL_USAGE', `an interval of ${intervalMs} ms is out of range`, {
-      hint: `Ask for ${INTERVAL_MIN_MS} to ${INTERVAL_MAX_MS} milliseconds.`,
-    })
-  }
-  const {runtime} = host
-  if (runtime === undefined) throw notInitialised(host)
+class Watchers {
+  readonly #host: NodeHost
+  readonly #figures: NodeFigures
+  #count = 0
 
-  const stopWatching = delay.watch()
-  let busy = false
-  const sample = async () => {
-    // A reader that has not taken the last sample misses this one: nothing piles up.
-    if (busy || stream.ended) return
-    const nowMs = Date.now()
-    const residentBytes = memoryUsage.rss()
-    const figures = metricsToWire(host, {nowMs, residentBytes, eventLoopDelayMs: delay.p99Ms})
-    if (figures === undefined) return
-    busy = true
-    await stream.write(figures)
-    busy = false
+  constructor(host: NodeHost, figures: NodeFigures) {
+    this.#host = host
+    this.#figures = figures
   }
-  const timer = setInterval(sample, intervalMs)
-  const stopListening = request.onChange ? runtime.onChange(sample) : () => {}
-  try {
-    await sample()
-    await stream.gone
-  } finally {
-    clearInterval(timer)
-    stopListening()
-    stopWatching()
+
+  async serve(request: WatchMetricsRequest, stream: ResponseStream<MetricsSample>): Promise<void> {
+    const {intervalMs, onChange, prometheus} = checked(request)
+    const {runtime} = this.#host
+    if (runtime === undefined) throw notInitialised(this.#host)
+    let busy = false
+    const sample = async () => {
+      // A reader that has not taken the last sample misses this one: nothing piles up.
+      if (busy || stream.ended) return
+      const wire = this.#figures.sample({prometheus})
+      if (wire === undefined) return
+      busy = true
+      await stream.write(wire)
+      busy = false
+    }
+    let timer: NodeJS.Timeout | undefined
+    const again = () => {
+      void sample()
+      timer = setTimeout(again, this.#spaced(intervalMs))
+    }
+    const stopListening = onChange ? runtime.onChange(sample) : () => {}
+    this.#count++
+    try {
+      again()
+      await stream.gone
+    } finally {
+      this.#count--
+      clearTimeout(timer)
+      stopListening()
+    }
   }
+
+  #spaced(intervalMs: number): number {
+    return Math.max(intervalMs, (this.#count * 1000) / SAMPLES_PER_SECOND_MAX)
+  }
+}
+
+function checked(request: WatchMetricsRequest): WatchMetricsRequest {
+  const intervalMs = request.intervalMs === 0 ? INTERVAL_MS : request.intervalMs
+  if (intervalMs >= INTERVAL_MIN_MS && intervalMs <= INTERVAL_MAX_MS)
+    return {...request, intervalMs}
+  throw new RaftctlError('RAFTCTL_USAGE', `an interval of ${intervalMs} ms is out of range`, {
+    hint: `Ask for ${INTERVAL_MIN_MS} to ${INTERVAL_MAX_MS} milliseconds.`,
+  })
 }

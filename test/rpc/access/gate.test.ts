@@ -201,7 +201,7 @@ test('a stream ends when the token that opened it is taken away', async () => {
   const client = new MetricsServiceClient(server.address, grpc.credentials.createInsecure())
   const metadata = new grpc.Metadata()
   metadata.set('authorization', 'Bearer token-monitor')
-  const watch = client.watch({intervalMs: 20, onChange: false}, metadata)
+  const watch = client.watch({intervalMs: 20, onChange: false, prometheus: false}, metadata)
   const failed = once(watch, 'error') as Promise<[StatusLike]>
   await once(watch, 'data')
   watch.resume()
@@ -233,7 +233,7 @@ test('a connection without an accepted call is cut in time, one with a call is n
   const metadata = new grpc.Metadata()
   metadata.set('authorization', 'Bearer token-monitor')
   nodes[0]!.host.belong(identityOf(1), membershipOf([server.address]))
-  const watch = client.watch({intervalMs: 20, onChange: false}, metadata)
+  const watch = client.watch({intervalMs: 20, onChange: false, prometheus: false}, metadata)
   let failed = false
   watch.on('error', () => {
     failed = true
@@ -254,7 +254,7 @@ test('strangers push out strangers, never who has shown who they are', async () 
   const client = new MetricsServiceClient(server.address, grpc.credentials.createInsecure())
   const metadata = new grpc.Metadata()
   metadata.set('authorization', 'Bearer token-monitor')
-  const watch = client.watch({intervalMs: 20, onChange: false}, metadata)
+  const watch = client.watch({intervalMs: 20, onChange: false, prometheus: false}, metadata)
   let failed = false
   watch.on('error', () => {
     failed = true

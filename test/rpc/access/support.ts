@@ -8,6 +8,7 @@ import {
   ClusterServiceClient,
 } from '../../../src/rpc/gen/raftctl/v1/cluster.js'
 import type {LogSink} from '../../../src/rpc/log.js'
+import {NodeFigures} from '../../../src/rpc/metrics/node-figures.js'
 import {PeerTransport} from '../../../src/rpc/peer/transport.js'
 import {type ChannelSecurity, PLAIN_TEXT} from '../../../src/rpc/security.js'
 import {type BoundServer, bindServer, type ServerOptions} from '../../../src/rpc/server.js'
@@ -38,7 +39,12 @@ export async function startGuarded(
   const host = new FakeHost()
   host.address = server.address
   const transport = new PeerTransport({host: () => host, snapshots: () => undefined})
-  server.serve(nodeServices({host, transport, tickMs: 10, membershipHistory: () => []}))
+  const figures = new NodeFigures({
+    host,
+    transport,
+    openConnections: () => server.connectionCount,
+  })
+  server.serve(nodeServices({host, transport, figures, tickMs: 10, membershipHistory: () => []}))
   return {
     server,
     host,

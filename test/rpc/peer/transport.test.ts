@@ -37,6 +37,21 @@ async function connected(nodes: FakeNode[]): Promise<void> {
   )
 }
 
+describe('the round trip', () => {
+  test('of every connected peer is measured', async () => {
+    const [nodes] = await startCluster(3)
+
+    await until('each has been asked', () =>
+      nodes.every(({transport}) =>
+        [...transport.connections().values()].every(({roundTripMs}) => roundTripMs !== undefined),
+      ),
+    )
+
+    expect(nodes[0]!.transport.roundTrip.count).toBeGreaterThanOrEqual(2)
+    expect(nodes[0]!.transport.roundTrip.recent(performance.now()).maxMs).toBeGreaterThan(0)
+  })
+})
+
 describe('messages', () => {
   test('arrive in the order in which they were sent, in both directions at once', async () => {
     const [[a, b, c]] = await startCluster(3)

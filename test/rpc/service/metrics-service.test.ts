@@ -17,10 +17,10 @@ async function member(): Promise<FakeNode> {
   return node
 }
 
-function watch(node: FakeNode, intervalMs: number, onChange = false) {
+function watch(node: FakeNode, intervalMs: number, {onChange = false, prometheus = false} = {}) {
   const client = new MetricsServiceClient(node.address, grpc.credentials.createInsecure())
   clients.push(client)
-  const stream = client.watch({intervalMs, onChange})
+  const stream = client.watch({intervalMs, onChange, prometheus})
   stream.on('error', () => {})
   return stream
 }
@@ -45,13 +45,49 @@ test('one sample comes at once, then one an interval', async () => {
     logSyncMsTotal: 6.5,
     snapshotsInstalledTotal: 13n,
   })
+  expect(samples[0]!.latencies.map(({name}) => name)).toEqual([
+    ...['queue', 'sync', 'commit', 'apply', 'election', 'round_trip', 'event_loop'],
+  ])
   expect(samples[0]!.residentBytes).toBeGreaterThan(1_000_000n)
   expect(samples[2]!.timeMs).toBeGreaterThanOrEqual(samples[0]!.timeMs)
 })
 
+test('the same figures come as Prometheus text to who asks for it', async () => {
+  const node = await member()
+  const [plain, full] = [watch(node, 1000), watch(node, 1000, {prometheus: true})].map(collect)
+  await until('both have come', () => plain!.length > 0 && full!.length > 0)
+
+  expect(plain![0]!.prometheus).toBe('')
+  const text = full![0]!.prometheus
+  expect(text).toMatch(/^raftctl_proposals_total 1$/m)
+  expect(text).toMatch(/^raftctl_wal_sync_duration_seconds_bucket\{le="\+Inf"\} 0$/m)
+  expect(text).toMatch(/^raftctl_role\{role="follower"\} 1$/m)
+  // Each family once, with help and type before its samples.
+  const families = [...text.matchAll(/^# TYPE (\S+) /gm)].map(match => match[1])
+  expect(new Set(families).size).toBe(families.length)
+  for (const line of text.trimEnd().split('\n')) {
+    expect(line).toMatch(/^(?:# (?:HELP|TYPE) [a-z_]+ .+|[a-z_]+(?:\{.+\})? -?[\d.e+-]+)$/)
+  }
+})
+
+test('the more watch, the fewer samples each gets', async () => {
+  const node = await member()
+  const streams = Array.from({length: 100}, () => collect(watch(node, 10)))
+  await until('all have begun', () => streams.every(samples => samples.length > 0))
+  const startMs = performance.now()
+  const before = streams.reduce((sum, samples) => sum + samples.length, 0)
+
+  await until('a second is over', () => performance.now() > startMs + 1000)
+
+  const perSecond =
+    (streams.reduce((sum, samples) => sum + samples.length, 0) - before) /
+    ((performance.now() - startMs) / 1000)
+  expect(perSecond).toBeLessThan(700)
+})
+
 test('a change is reported without waiting for the interval', async () => {
   const node = await member()
-  const samples = collect(watch(node, 3_600_000, true))
+  const samples = collect(watch(node, 3_600_000, {onChange: true}))
   await until('the first has come', () => samples.length === 1)
   node.host.runtime!.leaderId = 1
 
@@ -63,7 +99,7 @@ test('a change is reported without waiting for the interval', async () => {
 
 test('watching ends with the watcher: no listener stays behind', async () => {
   const node = await member()
-  const stream = watch(node, 1000, true)
+  const stream = watch(node, 1000, {onChange: true})
   const samples = collect(stream)
   await until('it has begun', () => samples.length === 1)
 
@@ -81,7 +117,7 @@ test('who never reads misses samples', async () => {
     taken++
     return counters()
   }
-  const stream = watch(node, 3_600_000, true)
+  const stream = watch(node, 3_600_000, {onChange: true})
   stream.pause()
   await until('it has begun', () => runtime.listeners.size > 0)
 
