@@ -17,7 +17,7 @@ import type {Printed, Result, View} from './output.js'
 import {complete, render} from './output.js'
 import type {Progress} from './progress.js'
 import {startProgress} from './progress.js'
-import type {Asker} from './prompts.js'
+import type {Asker} from './questions.js'
 import type {RecordView} from './records.js'
 import {writeRecords} from './records.js'
 import {securityFrom} from './security-flags.js'
@@ -80,6 +80,11 @@ export abstract class BaseCommand extends Command {
   /** Ids only. */
   protected get quiet(): boolean {
     return this.globals?.quiet ?? false
+  }
+
+  /** What is printed is for somebody to read. */
+  protected get forPeople(): boolean {
+    return !this.quiet && (this.format === 'table' || this.format === 'wide')
   }
 
   protected get verbose(): boolean {

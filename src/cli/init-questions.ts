@@ -1,7 +1,7 @@
 /** What `init` asks a person who gave no flags, and what it says before it does it. */
 import {checkName, tilde} from '../cluster/paths.js'
 import {RaftctlError} from '../errors.js'
-import type {Asker} from './prompts.js'
+import type {Asker} from './questions.js'
 
 export interface InitWish {
   readonly name: string

@@ -1,7 +1,7 @@
 /** Questions for a terminal that only knows lines (TERM=dumb): nothing moves, nothing is redrawn. */
 import {createInterface} from 'node:readline/promises'
 import {RaftctlError} from '../errors.js'
-import type {Asker, Choosing} from './prompts.js'
+import type {Asker, Choosing} from './questions.js'
 
 export function lineAsker(): Asker {
   return {

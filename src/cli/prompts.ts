@@ -1,35 +1,11 @@
 /** Questions, on standard error, so that standard output stays the result's. */
 import {RaftctlError} from '../errors.js'
-
-export interface Question {
-  readonly message: string
-  readonly initial: string
-  /** true, or what is wrong with the answer. */
-  readonly check: (answer: string) => true | string | Promise<true | string>
-}
-
-export interface Choice<T> {
-  /** One line. */
-  readonly name: string
-  readonly value: T
-}
-
-export interface Choosing<T> {
-  readonly message: string
-  /** The first one is what Enter takes. */
-  readonly choices: readonly Choice<T>[]
-}
-
-/** What a person can be asked. A prompt that is closed or interrupted rejects: status 130. */
-export interface Asker {
-  ask(question: Question): Promise<string>
-  choose<T>(choosing: Choosing<T>): Promise<T>
-  confirm(message: string, initial: boolean): Promise<boolean>
-}
+import {lineAsker} from './line-prompts.js'
+import type {Asker, Choosing} from './questions.js'
 
 /** `movesCursor`: the terminal understands control codes; without, questions are lines. */
 export async function asker({movesCursor}: {readonly movesCursor: boolean}): Promise<Asker> {
-  if (!movesCursor) return (await import('./line-prompts.js')).lineAsker()
+  if (!movesCursor) return lineAsker()
   const {default: inquirer} = await import('inquirer')
   const prompt = inquirer.createPromptModule({output: process.stderr})
   return {

@@ -8,6 +8,8 @@ export interface Terminal {
   readonly asks: boolean
   /** It understands control codes: what is on the screen can be drawn anew. */
   readonly movesCursor: boolean
+  /** A whole screen can be drawn, and keys be read. */
+  readonly drawsScreens: boolean
   /** Columns to fit a drawn table into. */
   readonly columns: number
   readonly colour: boolean
@@ -35,6 +37,7 @@ export function terminalOf({env, stdin, stdout, stderr}: Surroundings): Terminal
     showsProgress: stderr.isTTY === true && !dumb && !ci,
     asks: stdin.isTTY === true && stderr.isTTY === true && !ci,
     movesCursor: !dumb,
+    drawsScreens: stdin.isTTY === true && stdout.isTTY === true && !dumb,
     columns: columnsOf(env.COLUMNS, stdout.columns),
     colour: coloured(env, stdout.isTTY === true && !dumb),
   }

@@ -8,6 +8,7 @@ const pipe: Terminal = {
   drawsTables: false,
   showsProgress: false,
   movesCursor: false,
+  drawsScreens: false,
   asks: false,
   columns: 80,
   colour: false,

@@ -145,6 +145,7 @@ function manner(part: Partial<RecordManner>): RecordManner {
       drawsTables: false,
       showsProgress: false,
       movesCursor: false,
+      drawsScreens: false,
       asks: false,
       columns: 80,
       colour: false,

@@ -126,6 +126,21 @@ export function openTerminal(
   }
 }
 
+/** Whatever happens, the process is gone afterwards. */
+export async function withTerminal(
+  home: {readonly home: string},
+  args: readonly string[],
+  options: TerminalOptions,
+  use: (terminal: TestTerminal) => Promise<void>,
+): Promise<void> {
+  const terminal = openTerminal(home, args, options)
+  try {
+    await use(terminal)
+  } finally {
+    await terminal.end()
+  }
+}
+
 function defaults(home: string): Record<string, string | undefined> {
   return {PATH: process.env.PATH, HOME: home, LC_ALL: 'C.UTF-8', TERM: 'xterm-256color'}
 }

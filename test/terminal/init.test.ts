@@ -1,7 +1,7 @@
 // `init` at a terminal: what a person who never saw it is asked, told, and left with.
 import {afterAll, beforeAll, expect, test} from 'vitest'
 import {openShell, type Shell} from '../support/shell.js'
-import {KEYS, openTerminal, type TestTerminal} from '../support/terminal.js'
+import {KEYS, withTerminal} from '../support/terminal.js'
 
 let shell: Shell
 
@@ -14,7 +14,7 @@ afterAll(async () => {
 })
 
 test('with nothing but Enter a person has a cluster, and knows what happened', async () => {
-  await at(['init'], {columns: 80}, async terminal => {
+  await withTerminal(shell, ['init'], {columns: 80}, async terminal => {
     expect(await terminal.until('Name of the cluster')).toContain('majority has stored')
     terminal.type(KEYS.enter)
     await terminal.until('survives the loss of 1, what most clusters have')
@@ -33,7 +33,7 @@ test('with nothing but Enter a person has a cluster, and knows what happened', a
 })
 
 test('a name that is taken is not offered, and not accepted', async () => {
-  await at(['init'], {columns: 200}, async terminal => {
+  await withTerminal(shell, ['init'], {columns: 200}, async terminal => {
     await terminal.until('(default-2)')
     terminal.type(`default${KEYS.enter}`)
     await terminal.until('a cluster or a context "default" already')
@@ -53,7 +53,7 @@ test('a name that is taken is not offered, and not accepted', async () => {
 })
 
 test('Ctrl-C at any question changes nothing and ends with 130', async () => {
-  await at(['init'], {}, async terminal => {
+  await withTerminal(shell, ['init'], {}, async terminal => {
     await terminal.until('Name of the cluster')
     terminal.type(KEYS.enter)
     await terminal.until('How many nodes?')
@@ -75,7 +75,7 @@ const looks = [
 for (const columns of [80, 200]) {
   for (const {env, coloured} of looks) {
     test(`it asks at ${columns} columns with ${JSON.stringify(env)}`, async () => {
-      await at(['init'], {columns, env}, async terminal => {
+      await withTerminal(shell, ['init'], {columns, env}, async terminal => {
         await terminal.until('Name of the cluster')
         terminal.type(`lab${KEYS.enter}`)
         await terminal.until('another number')
@@ -91,18 +91,5 @@ for (const columns of [80, 200]) {
         expect(controls).toBe(!('TERM' in env))
       })
     })
-  }
-}
-
-async function at(
-  args: readonly string[],
-  options: Parameters<typeof openTerminal>[2],
-  use: (terminal: TestTerminal) => Promise<void>,
-): Promise<void> {
-  const terminal = openTerminal(shell, args, options)
-  try {
-    await use(terminal)
-  } finally {
-    await terminal.end()
   }
 }
