@@ -10,6 +10,11 @@ export interface NodeSettings {
   readonly electionMs: number
   /** Applied entries since the last snapshot before the next. 0: on demand only. Default 5,000. */
   readonly snapshotEntries: number
+  /**
+   * Bytes that the log must have grown by besides, or by the last snapshot's size if that is more. A
+   * snapshot frees log only beyond what the log keeps anyway. Default 64 MiB.
+   */
+  readonly snapshotLogBytesMin: number
   /** With fewer bytes free on its disk a node refuses proposals and leads no longer. Default 256 MiB. */
   readonly lowDiskBytes: number
   /** A snapshot is sent to one peer at so many bytes a second at most. 0: no limit. Default 64 MiB. */
@@ -24,6 +29,7 @@ export const DEFAULT_SETTINGS: NodeSettings = {
   heartbeatMs: 50,
   electionMs: 150,
   snapshotEntries: 5000,
+  snapshotLogBytesMin: 64 * 1024 * 1024,
   lowDiskBytes: 256 * 1024 * 1024,
   snapshotBytesPerSecond: 64 * 1024 * 1024,
   snapshotChunkBytes: 256 * 1024,

@@ -54,13 +54,13 @@ export class Snapshotter {
 
   /** Snapshots once enough entries were applied, and the log has grown by as much as one takes. */
   applied(): void {
-    const {snapshotEntries} = this.#parts.settings
+    const {snapshotEntries, snapshotLogBytesMin} = this.#parts.settings
     const tried = Math.max(this.#raft.logSnapshotIndex, this.#failedIndex)
     const since = this.#raft.lastApplied - tried
     if (snapshotEntries === 0 || since < snapshotEntries || this.#creating) return
     const grown = this.#parts.log.bytesWritten - this.#bytesAtLast
-    const last = this.#parts.snapshots.latest()
-    if (last && grown < last.bytes) return
+    const lastBytes = this.#parts.snapshots.latest()?.bytes ?? 0
+    if (grown < Math.max(lastBytes, snapshotLogBytesMin)) return
     this.create().catch(error => {
       // The node goes on without: its log is whole, and the next try is one policy step away.
       if (this.#stop.signal.aborted) return

@@ -126,6 +126,7 @@ function drawSettings(random: Random): NodeSettings {
     heartbeatMs,
     electionMs: heartbeatMs * random.integer(3, 5),
     snapshotEntries: random.pick([30, 80, 150, 300]),
+    snapshotLogBytesMin: 0,
     lowDiskBytes: 0,
     snapshotBytesPerSecond: 0,
     snapshotChunkBytes: 256 * 1024,

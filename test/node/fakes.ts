@@ -332,7 +332,7 @@ export function makeNode(voters: readonly number[] = [1], settings: Partial<Node
   const parts: RuntimeParts = {
     nodeId: nodeId(1),
     groupId: GROUP,
-    settings: {...DEFAULT_SETTINGS, ...settings},
+    settings: {...DEFAULT_SETTINGS, snapshotLogBytesMin: 0, ...settings},
     random: () => 0,
     clock,
     transport,

@@ -186,3 +186,17 @@ test('each peer is sent one snapshot at a time, and failures are told, not throw
   })
   expect(node.failures).toEqual([])
 })
+
+test('no snapshot is taken before the log has grown by what it keeps anyway', async () => {
+  const bytesPerEntry = 24 + data.length
+  const {node, runtime} = await lead({
+    snapshotEntries: 10,
+    snapshotLogBytesMin: 50 * bytesPerEntry,
+  })
+
+  await apply(runtime, 30)
+  expect(node.snapshots.list()).toEqual([])
+
+  await apply(runtime, 30)
+  expect(node.snapshots.list()).toHaveLength(1)
+})
