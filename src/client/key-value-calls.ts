@@ -1,3 +1,4 @@
+import type {SessionContext} from '../kv/command.js'
 import {toSafeNumber} from '../rpc/codec.js'
 import type {WriteContext} from '../rpc/gen/raftctl/v1/kv.js'
 import {serverStream, unary, unwrap} from './call.js'
@@ -104,7 +105,7 @@ export class KeyValueCalls {
     const sequence = session.begin()
     try {
       return await this.#router.onLeader('exact', attempt =>
-        send(session.context(sequence), attempt),
+        send(toWire(session.context(sequence)), attempt),
       )
     } finally {
       session.answered(sequence)
@@ -124,6 +125,14 @@ export class KeyValueCalls {
   }
 }
 
+function toWire({sessionId, sequence, lowestUnanswered}: SessionContext): WriteContext {
+  return {
+    sessionId: BigInt(sessionId),
+    sequence: BigInt(sequence),
+    lowestUnanswered: BigInt(lowestUnanswered),
+  }
+}
+
 /** A session that nobody heard of does no harm: opening one may be repeated. */
 export async function openSession(
   router: Router,
@@ -136,7 +145,7 @@ export async function openSession(
       unary(node.address, node.kv.openSession.bind(node.kv), {}, {timeoutMs: attemptMs, signal}),
     timeoutMs,
   )
-  return new Session(answer.sessionId)
+  return new Session(toSafeNumber(answer.sessionId))
 }
 
 /** The same memory as a Buffer, which the generated code wants. */

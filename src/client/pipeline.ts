@@ -11,8 +11,12 @@
  */
 import type {ClientDuplexStream, ServiceError} from '@grpc/grpc-js'
 import {isErrorCode, RaftctlError} from '../errors.js'
+import {checkWrite} from '../kv/command.js'
+import {encodeWrites, type PipelineWrite, readAnswers} from '../kv/pipeline-records.js'
+import type {KeptResult} from '../kv/results.js'
 import {toSafeNumber} from '../rpc/codec.js'
 import type {
+  GetResponse,
   KeyValueServiceClient,
   PipelineOperation,
   PipelineRequest,
@@ -39,12 +43,13 @@ export interface PipelineOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-type Body =
-  | {kind: 'put'; key: Buffer; value: Buffer; sequence: number}
-  | {kind: 'delete'; key: Buffer; sequence: number}
-  | {kind: 'get'; key: Buffer}
+type Change =
+  | {readonly op: 'put'; readonly key: Uint8Array; readonly value: Uint8Array}
+  | {readonly op: 'delete'; readonly key: Uint8Array}
 
-type Answer = Exclude<PipelineResult['result'], undefined | {$case: 'error'}>
+type Body = (Change & {readonly sequence: number}) | {readonly op: 'get'; readonly key: Buffer}
+
+type Answer = KeptResult | ({readonly kind: 'get'} & GetResponse)
 
 interface Operation {
   readonly id: number
@@ -91,30 +96,22 @@ export class Pipeline {
   }
 
   async put(key: Uint8Array, value: Uint8Array): Promise<KeyPut> {
-    const answer = await this.#write(sequence => ({
-      kind: 'put',
-      key: bytes(key),
-      value: bytes(value),
-      sequence,
-    }))
-    if (answer.$case !== 'put') throw strange(answer.$case)
-    const {version, previousVersion} = answer.value
-    return {
-      version: toSafeNumber(version),
-      previousVersion: previousVersion === 0n ? null : toSafeNumber(previousVersion),
-    }
+    const answer = await this.#write({op: 'put', key, value})
+    if (answer.kind !== 'put') throw strange(answer.kind)
+    const {version, previousVersion} = answer
+    return {version, previousVersion: previousVersion === 0 ? null : previousVersion}
   }
 
   async delete(key: Uint8Array): Promise<KeyDeleted> {
-    const answer = await this.#write(sequence => ({kind: 'delete', key: bytes(key), sequence}))
-    if (answer.$case !== 'delete') throw strange(answer.$case)
-    return {deleted: answer.value.deleted, index: toSafeNumber(answer.value.index)}
+    const answer = await this.#write({op: 'delete', key})
+    if (answer.kind !== 'delete') throw strange(answer.kind)
+    return {deleted: answer.deleted, index: answer.index}
   }
 
   async get(key: Uint8Array): Promise<KeyFound | undefined> {
-    const answer = await this.#submit({kind: 'get', key: bytes(key)})
-    if (answer.$case !== 'get') throw strange(answer.$case)
-    const {found, value, version, appliedIndex} = answer.value
+    const answer = await this.#submit({op: 'get', key: bytes(key)})
+    if (answer.kind !== 'get') throw strange(answer.kind)
+    const {found, value, version, appliedIndex} = answer
     if (!found) return undefined
     return {value, version: toSafeNumber(version), appliedIndex: toSafeNumber(appliedIndex)}
   }
@@ -124,8 +121,9 @@ export class Pipeline {
     this.#end(new RaftctlError('RAFTCTL_NODE_STOPPED', 'the client was closed'))
   }
 
-  async #write(body: (sequence: number) => Body): Promise<Answer> {
+  async #write(change: Change): Promise<Answer> {
     const {router, signal, timeoutMs} = this.#options
+    checkWrite(change.key, change.op === 'put' ? change.value : undefined)
     this.#session ??= openSession(router, signal, timeoutMs).then(
       session => {
         this.#current = session
@@ -140,7 +138,7 @@ export class Pipeline {
     const session = this.#current ?? (await this.#session)
     const sequence = session.begin()
     try {
-      return await this.#submit(body(sequence))
+      return await this.#submit({...change, sequence})
     } finally {
       session.answered(sequence)
     }
@@ -175,7 +173,7 @@ export class Pipeline {
     }
     if (this.#sent.size === 0) this.#heardMs = performance.now()
     while (this.#queued.length > 0 && !this.#blocked) {
-      this.#blocked = !stream.write({operations: this.#nextBatch()})
+      this.#blocked = !stream.write(this.#nextBatch())
     }
     if (this.#blocked) {
       stream.once('drain', () => {
@@ -186,31 +184,28 @@ export class Pipeline {
     }
   }
 
-  #nextBatch(): PipelineOperation[] {
+  #nextBatch(): PipelineRequest {
     let size = 0
     let count = 0
-    const batch: PipelineOperation[] = []
+    const writes: PipelineWrite[] = []
+    const operations: PipelineOperation[] = []
     for (const operation of this.#queued) {
-      const {body} = operation
-      size += body.key.length + (body.kind === 'put' ? body.value.length : 0) + 32
+      const {id, body} = operation
+      size += body.key.length + (body.op === 'put' ? body.value.length : 0) + 32
       if (count > 0 && (count >= BATCH_OPERATIONS || size > BATCH_BYTES)) break
       count += 1
       operation.unresolved += 1
       this.#sent.set(operation.id, operation)
-      batch.push({id: BigInt(operation.id), operation: this.#wireOf(body)})
+      if (body.op === 'get') {
+        const value = {key: body.key, stale: false}
+        operations.push({id: BigInt(id), operation: {$case: 'get', value}})
+      } else {
+        const session = this.#current!.context(body.sequence)
+        writes.push({id, command: {...body, session, expectedVersion: undefined}})
+      }
     }
     this.#queued = this.#queued.slice(count)
-    return batch
-  }
-
-  #wireOf(body: Body): PipelineOperation['operation'] {
-    if (body.kind === 'get') return {$case: 'get', value: {key: body.key, stale: false}}
-    const write = this.#current!.context(body.sequence)
-    const {key} = body
-    if (body.kind === 'delete') {
-      return {$case: 'delete', value: {key, write, expectedVersion: undefined}}
-    }
-    return {$case: 'put', value: {key, value: body.value, write, expectedVersion: undefined}}
+    return {operations, writes: encodeWrites(writes)}
   }
 
   async #connect(): Promise<void> {
@@ -247,6 +242,8 @@ export class Pipeline {
     stream.on('data', (response: PipelineResponse) => {
       this.#heardMs = performance.now()
       for (const result of response.results) this.#answered(stream, result)
+      const whole = readAnswers(response.answers, (id, result) => this.#settle(stream, id, result))
+      if (!whole) this.#lost(stream, strange('damaged answer'))
     })
     stream.on('error', (error: ServiceError) => {
       const failure = failureOf(error, address)
@@ -258,14 +255,26 @@ export class Pipeline {
     })
   }
 
-  #answered(stream: Stream, {id, result}: PipelineResult): void {
+  #settle(stream: Stream, id: number, answer: Answer): void {
     if (stream !== this.#stream) return
+    const operation = this.#sent.get(id)
+    if (operation === undefined) return
+    this.#sent.delete(id)
+    this.#failures = 0
+    operation.resolve(answer)
+  }
+
+  #answered(stream: Stream, {id, result}: PipelineResult): void {
+    if (stream !== this.#stream || result === undefined) return
+    if (result.$case === 'get') {
+      this.#settle(stream, Number(id), {kind: 'get', ...result.value})
+      return
+    }
     const operation = this.#sent.get(Number(id))
-    if (operation === undefined || result === undefined) return
+    if (operation === undefined) return
     this.#sent.delete(operation.id)
     if (result.$case !== 'error') {
-      this.#failures = 0
-      operation.resolve(result)
+      operation.reject(strange(result.$case))
       return
     }
 
@@ -361,7 +370,7 @@ export class Pipeline {
   }
 
   #isInDoubt({body, unresolved}: Operation): boolean {
-    return body.kind !== 'get' && unresolved > 0
+    return body.op !== 'get' && unresolved > 0
   }
 
   #end(error: RaftctlError): void {

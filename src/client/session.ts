@@ -1,16 +1,16 @@
-import type {WriteContext} from '../rpc/gen/raftctl/v1/kv.js'
+import type {SessionContext} from '../kv/command.js'
 
 /**
  * A client session (thesis §6.3): numbers the writes, so that the state machine applies each once
  * however often it is sent, and remembers which are still waiting for their answer.
  */
 export class Session {
-  readonly id: bigint
+  readonly id: number
   #next = 1
   // Ascending, because a Set keeps the order in which its members came.
   readonly #unanswered = new Set<number>()
 
-  constructor(id: bigint) {
+  constructor(id: number) {
     this.id = id
   }
 
@@ -27,12 +27,8 @@ export class Session {
   }
 
   /** To be made anew for every time a write is sent. */
-  context(sequence: number): WriteContext {
-    const [lowest = sequence] = this.#unanswered
-    return {
-      sessionId: this.id,
-      sequence: BigInt(sequence),
-      lowestUnanswered: BigInt(lowest),
-    }
+  context(sequence: number): SessionContext {
+    const [lowestUnanswered = sequence] = this.#unanswered
+    return {sessionId: this.id, sequence, lowestUnanswered}
   }
 }

@@ -73,48 +73,58 @@ const FLAG_EXPECTED_VERSION = 2
 const HEADER_BYTES = 4
 const SESSION_BYTES = 24
 
+/** As `writeCommand`, into bytes of its own. */
+export function encodeCommand(command: Command): Uint8Array {
+  const data = new Uint8Array(commandBytes(command))
+  writeCommand(data, 0, command)
+  return data
+}
+
+/** What `writeCommand` writes, bytes. */
+export function commandBytes(command: Command): number {
+  if (command.op === 'open-session' || command.op === 'checkpoint') return HEADER_BYTES
+  const {session, expectedVersion, key} = command
+  const sessionBytes = session === undefined ? 0 : SESSION_BYTES
+  const expectedBytes = expectedVersion === undefined ? 0 : 8
+  const valueBytes = command.op === 'put' ? command.value.length : 0
+  return (
+    HEADER_BYTES + sessionBytes + expectedBytes + lengthBytes(command.op) + key.length + valueBytes
+  )
+}
+
 /**
  * Throws RAFTCTL_USAGE for an empty key or an impossible session, RAFTCTL_TOO_LARGE beyond the limits
  * of key and value: what is encoded is never malformed.
  */
-export function encodeCommand(command: Command): Uint8Array {
-  if (command.op === 'open-session' || command.op === 'checkpoint') {
-    return Uint8Array.of(VERSION, OPERATIONS.indexOf(command.op), 0, 0)
-  }
-  const {op, key, session, expectedVersion} = command
-  checkKey(key)
-  const value = op === 'put' ? command.value : EMPTY
-  checkValue(value)
-  if (session !== undefined) checkSession(session)
+export function writeCommand(data: Uint8Array, start: number, command: Command): void {
+  const {op} = command
+  data[start] = VERSION
+  data[start + 1] = OPERATIONS.indexOf(op)
+  data[start + 2] = 0
+  data[start + 3] = 0
+  if (op === 'open-session' || op === 'checkpoint') return
 
-  const sessionBytes = session === undefined ? 0 : SESSION_BYTES
-  const expectedBytes = expectedVersion === undefined ? 0 : 8
-  const lengthBytes = op === 'put' ? 6 : 2
-  const data = new Uint8Array(
-    HEADER_BYTES + sessionBytes + expectedBytes + lengthBytes + key.length + value.length,
-  )
-  data[0] = VERSION
-  data[1] = OPERATIONS.indexOf(op)
-  data[2] =
-    (session === undefined ? 0 : FLAG_SESSION) |
-    (expectedVersion === undefined ? 0 : FLAG_EXPECTED_VERSION)
-  let at = HEADER_BYTES
+  const {key, session, expectedVersion} = command
+  checkWrite(key, op === 'put' ? command.value : undefined)
+  let at = start + HEADER_BYTES
   if (session !== undefined) {
+    checkSession(session)
+    data[start + 2]! |= FLAG_SESSION
     writeUint64(data, at, session.sessionId)
     writeUint64(data, at + 8, session.sequence)
     writeUint64(data, at + 16, session.lowestUnanswered)
     at += SESSION_BYTES
   }
   if (expectedVersion !== undefined) {
+    data[start + 2]! |= FLAG_EXPECTED_VERSION
     writeUint64(data, at, expectedVersion)
     at += 8
   }
   writeUint16(data, at, key.length)
-  if (op === 'put') writeUint32(data, at + 2, value.length)
-  at += lengthBytes
+  if (op === 'put') writeUint32(data, at + 2, command.value.length)
+  at += lengthBytes(op)
   data.set(key, at)
-  data.set(value, at + key.length)
-  return data
+  if (op === 'put') data.set(command.value, at + key.length)
 }
 
 /** Reads what `encodeCommand` wrote; key and value are views of `data`. Never throws. */
@@ -133,7 +143,7 @@ export function decodeCommand(data: Uint8Array): Command | Malformed {
   const hasSession = (flags & FLAG_SESSION) !== 0
   const hasExpected = (flags & FLAG_EXPECTED_VERSION) !== 0
   const lengthsAt = HEADER_BYTES + (hasSession ? SESSION_BYTES : 0) + (hasExpected ? 8 : 0)
-  const keyAt = lengthsAt + (op === 'put' ? 6 : 2)
+  const keyAt = lengthsAt + lengthBytes(op)
   if (data.length < keyAt) return malformed('cut short')
   const session = hasSession ? readSession(data) : undefined
   if (session === null) return malformed('impossible session')
@@ -150,6 +160,10 @@ export function decodeCommand(data: Uint8Array): Command | Malformed {
   const key = data.subarray(keyAt, valueAt)
   if (op === 'delete') return {op, key, session, expectedVersion}
   return {op, key, value: data.subarray(valueAt), session, expectedVersion}
+}
+
+function lengthBytes(op: 'put' | 'delete'): number {
+  return op === 'put' ? 6 : 2
 }
 
 /** A command as one flat object, for people: what `log dump` shows of an entry's data. */
@@ -196,6 +210,12 @@ export function checkKey(key: Uint8Array): void {
   if (key.length > KEY_BYTES_MAX) throw tooLarge('key', key.length, KEY_BYTES_MAX)
 }
 
+/** As `checkKey`, and RAFTCTL_TOO_LARGE for a value beyond VALUE_BYTES_MAX; a delete has none. */
+export function checkWrite(key: Uint8Array, value: Uint8Array | undefined): void {
+  checkKey(key)
+  if (value !== undefined) checkValue(value)
+}
+
 function checkValue(value: Uint8Array): void {
   if (value.length > VALUE_BYTES_MAX) throw tooLarge('value', value.length, VALUE_BYTES_MAX)
 }
@@ -231,5 +251,3 @@ function tooLarge(what: string, bytes: number, bytesMax: number): RaftctlError {
 function malformed(reason: string): Malformed {
   return {op: 'malformed', reason}
 }
-
-const EMPTY = new Uint8Array(0)

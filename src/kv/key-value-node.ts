@@ -1,4 +1,4 @@
-import type {NodeHost} from '../node/api.js'
+import type {NodeHost, ProposalWaiter} from '../node/api.js'
 import type {LogIndex} from '../raft/types.js'
 import {
   type KeyValueHistory,
@@ -28,6 +28,12 @@ export class KeyValueNode {
   async proposeAt(data: Uint8Array): Promise<{index: LogIndex; result: CommandResult}> {
     const {index, result} = await runtimeOf(this.#host).propose(data)
     return {index, result: result as CommandResult}
+  }
+
+  submit(data: Uint8Array, waiter: ProposalWaiter): void {
+    const {runtime} = this.#host
+    if (runtime === undefined) waiter.failed(notInitialised(this.#host))
+    else runtime.submit(data, waiter)
   }
 
   async readBarrier(): Promise<void> {

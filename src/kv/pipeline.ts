@@ -8,6 +8,9 @@
  */
 import type {ServerDuplexStream} from '@grpc/grpc-js'
 import {RaftctlError} from '../errors.js'
+import type {ProposalWaiter} from '../node/api.js'
+import type {ApplyResult} from '../node/ports.js'
+import type {LogIndex, Term} from '../raft/types.js'
 import type {
   PipelineOperation,
   PipelineRequest,
@@ -15,9 +18,18 @@ import type {
   PipelineResult,
 } from '../rpc/gen/raftctl/v1/kv.js'
 import {toServiceError} from '../rpc/status.js'
-import {checkKey} from './command.js'
+import {checkKey, decodeCommand} from './command.js'
 import type {KeyValueNode} from './key-value-node.js'
-import {deleteResponse, encodeDelete, encodePut, getResponse, putResponse} from './requests.js'
+import {countWrites, encodeAnswers, type PipelineAnswer, readWrites} from './pipeline-records.js'
+import {
+  deleteResponse,
+  encodeDelete,
+  encodePut,
+  failureOf,
+  getResponse,
+  putResponse,
+} from './requests.js'
+import type {CommandResult} from './state.js'
 
 /** Operations outstanding on one stream beyond which it is not read. */
 export const PIPELINE_OUTSTANDING_MAX = 4096
@@ -40,6 +52,27 @@ interface Ready extends Outstanding {
   readonly outcome: () => Outcome
 }
 
+/** A write that came as bytes: answered as bytes, unless it fails. */
+class Write implements ProposalWaiter {
+  readonly id: number
+  readonly bytes: number
+  readonly #pipeline: Pipeline
+
+  constructor(pipeline: Pipeline, id: number, bytes: number) {
+    this.#pipeline = pipeline
+    this.id = id
+    this.bytes = bytes
+  }
+
+  applied(_index: LogIndex, _term: Term, result: ApplyResult): void {
+    this.#pipeline.written(this, result as CommandResult)
+  }
+
+  failed(error: unknown): void {
+    this.#pipeline.writeFailed(this, error)
+  }
+}
+
 export function servePipeline(node: KeyValueNode, call: Call): void {
   const pipeline = new Pipeline(node, call)
   call.on('data', (message: PipelineRequest) => pipeline.receive(message))
@@ -52,6 +85,7 @@ class Pipeline {
   readonly #node: KeyValueNode
   readonly #call: Call
   #ready: Ready[] = []
+  #answers: PipelineAnswer[] = []
   #outstanding = 0
   #outstandingBytes = 0
   #writeScheduled = false
@@ -64,12 +98,22 @@ class Pipeline {
     this.#call = call
   }
 
-  receive({operations}: PipelineRequest): void {
+  receive({operations, writes}: PipelineRequest): void {
     if (this.#closed) return
-    if (operations.length > PIPELINE_MESSAGE_OPERATIONS_MAX) {
-      this.#refuse(operations.length)
+    const writeCount = countWrites(writes)
+    if (writeCount === undefined) {
+      this.#refuse(new RaftctlError('RAFTCTL_USAGE', 'the writes of a message can not be read'))
       return
     }
+    const count = operations.length + writeCount
+    if (count > PIPELINE_MESSAGE_OPERATIONS_MAX) {
+      const hint = `Send at most ${PIPELINE_MESSAGE_OPERATIONS_MAX} in one message.`
+      this.#refuse(
+        new RaftctlError('RAFTCTL_TOO_LARGE', `a message of ${count} operations`, {hint}),
+      )
+      return
+    }
+    readWrites(writes, (id, data) => this.#startWrite(id, data))
     const reads: {at: Outstanding; key: Uint8Array}[] = []
     for (const operation of operations) this.#start(operation, reads)
     if (reads.length > 0) this.#read(reads)
@@ -86,11 +130,33 @@ class Pipeline {
   close(): void {
     this.#closed = true
     this.#ready = []
+    this.#answers = []
+  }
+
+  written(write: Write, result: CommandResult): void {
+    const {kind} = result
+    if (kind !== 'put' && kind !== 'delete') {
+      this.writeFailed(write, failureOf(result))
+      return
+    }
+    this.#outstanding--
+    this.#outstandingBytes -= write.bytes
+    if (this.#closed) return
+    this.#answers.push({id: write.id, result})
+    this.#scheduleWrite()
+  }
+
+  writeFailed({id, bytes}: Write, error: unknown): void {
+    this.#fail({id: BigInt(id), bytes}, error)
   }
 
   /** Writes what is ready, until the client must read first. */
   write(): void {
     this.#blocked = false
+    if (this.#answers.length > 0 && !this.#closed) {
+      this.#blocked = !this.#call.write({results: [], answers: encodeAnswers(this.#answers)})
+      this.#answers = []
+    }
     let written = 0
     while (written < this.#ready.length && !this.#blocked && !this.#closed) {
       const results: PipelineResult[] = []
@@ -102,12 +168,21 @@ class Pipeline {
         this.#outstanding--
         this.#outstandingBytes -= requestBytes
       }
-      this.#blocked = !this.#call.write({results})
+      this.#blocked = !this.#call.write({results, answers: NO_ANSWERS})
     }
     if (this.#closed) return
     this.#ready = this.#ready.slice(written)
     if (this.#call.isPaused() && !this.#isFull() && !this.#blocked) this.#call.resume()
     this.#maybeEnd()
+  }
+
+  #startWrite(id: number, data: Uint8Array): void {
+    const write = new Write(this, id, data.length)
+    this.#outstanding++
+    this.#outstandingBytes += data.length
+    const command = decodeCommand(data)
+    if (command.op === 'put' || command.op === 'delete') this.#node.submit(data, write)
+    else write.failed(notAWrite(command.op === 'malformed' ? command.reason : command.op))
   }
 
   #start({id, operation}: PipelineOperation, reads: {at: Outstanding; key: Uint8Array}[]): void {
@@ -177,7 +252,11 @@ class Pipeline {
 
   #finish(at: Outstanding, outcome: () => Outcome): void {
     if (this.#closed) return
-    this.#ready.push({...at, outcome})
+    this.#ready.push({id: at.id, bytes: at.bytes, outcome})
+    this.#scheduleWrite()
+  }
+
+  #scheduleWrite(): void {
     if (this.#writeScheduled) return
     this.#writeScheduled = true
     setImmediate(() => {
@@ -210,12 +289,15 @@ class Pipeline {
     if (this.#ended && this.#outstanding === 0 && !this.#closed) this.#call.end()
   }
 
-  #refuse(count: number): void {
-    const error = new RaftctlError('RAFTCTL_TOO_LARGE', `a message of ${count} operations`, {
-      hint: `Send at most ${PIPELINE_MESSAGE_OPERATIONS_MAX} in one message.`,
-    })
+  #refuse(error: RaftctlError): void {
     this.#call.emit('error', toServiceError(error))
   }
+}
+
+const NO_ANSWERS = Buffer.alloc(0)
+
+function notAWrite(why: string): RaftctlError {
+  return new RaftctlError('RAFTCTL_USAGE', `no put and no delete: ${why}`)
 }
 
 function bytesOf(operation: PipelineOperation['operation']): number {

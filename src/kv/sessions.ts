@@ -8,10 +8,11 @@
  *        0      8  log index of its last new command
  *        8      8  lowest unanswered sequence
  *       16      4  number of results kept
- *       20     25  each, by ascending sequence: sequence, kind, two numbers
+ *       20     25  each, by ascending sequence: sequence 8, what it did (results.ts)
  */
 import {readUint32, readUint64, writeUint32, writeUint64} from './bytes.js'
 import type {SessionContext} from './command.js'
+import {type KeptResult, RESULT_BYTES, readResult, writeResult} from './results.js'
 
 /** Sessions beyond this many: the least recently used by log order goes. */
 export const SESSIONS_MAX = 10_000
@@ -19,12 +20,6 @@ export const SESSIONS_MAX = 10_000
 export const SESSION_RESULTS_MAX = 4096
 /** Results kept in all; beyond it the least recently used sessions go. */
 export const RESULTS_MAX = 1_000_000
-
-/** What a command did, kept until its client has the answer. */
-export type KeptResult =
-  | {readonly kind: 'put'; readonly version: number; readonly previousVersion: number}
-  | {readonly kind: 'delete'; readonly deleted: boolean; readonly index: number}
-  | {readonly kind: 'compare-failed'; readonly expectedVersion: number; readonly version: number}
 
 /** Why a command of a session was not applied. It never will be: the refusal changes nothing. */
 export type SessionRefusal =
@@ -46,12 +41,14 @@ export interface Session {
 }
 
 const HEADER_BYTES = 20
-const RESULT_BYTES = 25
+const KEPT_BYTES = 8 + RESULT_BYTES
 
 export class SessionTable {
   // A Map keeps insertion order: a session moves to the end when it is used, so the first is the
   // least recently used.
   readonly #sessions = new Map<number, Session>()
+  /** The one at the end, once one was moved there. */
+  #newest: Session | undefined
   #results = 0
 
   constructor(sessions: Iterable<Session> = []) {
@@ -72,12 +69,7 @@ export class SessionTable {
 
   /** Opens the session of the entry at `index`. Returns the ids of the sessions that had to go. */
   open(index: number): number[] {
-    this.#sessions.set(index, {
-      id: index,
-      lastUsedIndex: index,
-      lowestUnanswered: 1,
-      results: new Map(),
-    })
+    this.#moveToEnd({id: index, lastUsedIndex: index, lowestUnanswered: 1, results: new Map()})
     return this.#evict()
   }
 
@@ -111,9 +103,15 @@ export class SessionTable {
     session.results.set(context.sequence, result)
     this.#results++
     session.lastUsedIndex = index
+    this.#moveToEnd(session)
+    return this.#evict()
+  }
+
+  #moveToEnd(session: Session): void {
+    if (this.#newest === session) return
+    this.#newest = session
     this.#sessions.delete(session.id)
     this.#sessions.set(session.id, session)
-    return this.#evict()
   }
 
   #forgetBelow(session: Session, lowest: number): void {
@@ -144,7 +142,7 @@ export class SessionTable {
 }
 
 export function encodeSession(session: Session): Uint8Array {
-  const bytes = new Uint8Array(HEADER_BYTES + session.results.size * RESULT_BYTES)
+  const bytes = new Uint8Array(HEADER_BYTES + session.results.size * KEPT_BYTES)
   writeUint64(bytes, 0, session.lastUsedIndex)
   writeUint64(bytes, 8, session.lowestUnanswered)
   writeUint32(bytes, 16, session.results.size)
@@ -153,7 +151,7 @@ export function encodeSession(session: Session): Uint8Array {
     const result = session.results.get(sequence)!
     writeUint64(bytes, at, sequence)
     writeResult(bytes, at + 8, result)
-    at += RESULT_BYTES
+    at += KEPT_BYTES
   }
   return bytes
 }
@@ -167,10 +165,10 @@ export function decodeSession(id: number, bytes: Uint8Array): Session | undefine
   if (!(lastUsedIndex >= id && lowestUnanswered >= 1 && count <= SESSION_RESULTS_MAX)) {
     return undefined
   }
-  if (bytes.length !== HEADER_BYTES + count * RESULT_BYTES) return undefined
+  if (bytes.length !== HEADER_BYTES + count * KEPT_BYTES) return undefined
   const results = new Map<number, KeptResult>()
   let previous = lowestUnanswered - 1
-  for (let at = HEADER_BYTES; at < bytes.length; at += RESULT_BYTES) {
+  for (let at = HEADER_BYTES; at < bytes.length; at += KEPT_BYTES) {
     const sequence = readUint64(bytes, at)
     const result = readResult(bytes, at + 8)
     if (!(sequence > previous) || result === undefined) return undefined
@@ -178,38 +176,4 @@ export function decodeSession(id: number, bytes: Uint8Array): Session | undefine
     previous = sequence
   }
   return {id, lastUsedIndex, lowestUnanswered, results}
-}
-
-function writeResult(bytes: Uint8Array, at: number, result: KeptResult): void {
-  const [kind, a, b] = numbersOf(result)
-  bytes[at] = kind
-  writeUint64(bytes, at + 1, a)
-  writeUint64(bytes, at + 9, b)
-}
-
-function numbersOf(result: KeptResult): readonly [kind: number, a: number, b: number] {
-  switch (result.kind) {
-    case 'put':
-      return [1, result.version, result.previousVersion]
-    case 'delete':
-      return [2, result.index, result.deleted ? 1 : 0]
-    case 'compare-failed':
-      return [3, result.expectedVersion, result.version]
-  }
-}
-
-function readResult(bytes: Uint8Array, at: number): KeptResult | undefined {
-  const a = readUint64(bytes, at + 1)
-  const b = readUint64(bytes, at + 9)
-  if (Number.isNaN(a) || Number.isNaN(b)) return undefined
-  switch (bytes[at]) {
-    case 1:
-      return {kind: 'put', version: a, previousVersion: b}
-    case 2:
-      return b > 1 ? undefined : {kind: 'delete', deleted: b === 1, index: a}
-    case 3:
-      return {kind: 'compare-failed', expectedVersion: a, version: b}
-    default:
-      return undefined
-  }
 }

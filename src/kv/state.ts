@@ -33,13 +33,8 @@ import {
   valueKey,
   versionOf,
 } from './records.js'
-import {
-  decodeSession,
-  encodeSession,
-  type KeptResult,
-  type SessionRefusal,
-  SessionTable,
-} from './sessions.js'
+import type {KeptResult} from './results.js'
+import {decodeSession, encodeSession, type SessionRefusal, SessionTable} from './sessions.js'
 
 /** Membership entries that stay readable after the log is compacted. */
 export const MEMBERSHIP_HISTORY_MAX = 1000

@@ -26,6 +26,8 @@ export interface NodeRuntimeApi {
    * never applied. RAFTCTL_OUTCOME_UNKNOWN: this node can no longer tell.
    */
   propose(data: Uint8Array): Promise<Applied>
+  /** The same, answering by a call, at once when it refuses: for services with many callers. */
+  submit(data: Uint8Array, waiter: ProposalWaiter): void
   /** Resolves once a read of the local state is linearizable (thesis §6.4). RAFTCTL_NO_LEADER. */
   readBarrier(): Promise<LogIndex>
   /**
@@ -51,6 +53,12 @@ export interface NodeRuntimeApi {
 export type LogRange =
   | {kind: 'entries'; entries: Entry[]; commitIndex: LogIndex; firstIndex: LogIndex}
   | {kind: 'log-compacted'; firstIndex: LogIndex}
+
+/** Whoever waits for a proposal; called once, one way or the other. */
+export interface ProposalWaiter {
+  applied(index: LogIndex, term: Term, result: ApplyResult): void
+  failed(error: unknown): void
+}
 
 export interface Applied {
   readonly index: LogIndex

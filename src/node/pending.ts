@@ -1,28 +1,24 @@
 import {RaftctlError} from '../errors.js'
 import type {Entry, LogIndex, LogPosition, Term} from '../raft/types.js'
 import {term as termOf} from '../raft/types.js'
-import type {Applied} from './api.js'
+import type {ProposalWaiter} from './api.js'
 import type {ApplyResult} from './ports.js'
-
-interface Waiting<T> {
-  readonly resolve: (value: T) => void
-  readonly reject: (error: RaftctlError) => void
-}
 
 /** Callers whose entry is in the log and not applied yet. */
 export class PendingProposals {
-  #byIndex = new Map<LogIndex, Waiting<Applied> & {readonly term: Term}>()
+  #byIndex = new Map<LogIndex, {readonly term: Term; readonly waiter: ProposalWaiter}>()
   #appliedTerm = termOf(0)
 
   get size(): number {
     return this.#byIndex.size
   }
 
-  /** Resolves when the entry of this position is applied here. */
-  add(index: LogIndex, term: Term): Promise<Applied> {
+  /** Tells `waiter` when the entry of this position is applied here. */
+  add(index: LogIndex, term: Term, waiter: ProposalWaiter): void {
+    const cut = this.#byIndex.get(index)
+    this.#byIndex.set(index, {term, waiter})
     // The log was cut below an older proposal; another member may still hold that one.
-    this.#byIndex.get(index)?.reject(outcomeUnknown('another leader cut the log'))
-    return new Promise((resolve, reject) => this.#byIndex.set(index, {term, resolve, reject}))
+    cut?.waiter.failed(outcomeUnknown('another leader cut the log'))
   }
 
   applied(entries: readonly Entry[], results: readonly ApplyResult[]): void {
@@ -31,8 +27,8 @@ export class PendingProposals {
       const waiting = this.#byIndex.get(index)
       if (!waiting) continue
       this.#byIndex.delete(index)
-      if (waiting.term === term) waiting.resolve({index, term, result: results[i]})
-      else waiting.reject(overwritten(index))
+      if (waiting.term === term) waiting.waiter.applied(index, term, results[i])
+      else waiting.waiter.failed(overwritten(index))
     }
     this.#dropBefore(entries.at(-1)!.term)
   }
@@ -57,21 +53,23 @@ export class PendingProposals {
     for (const [index, waiting] of this.#byIndex) {
       if (waiting.term >= term) continue
       this.#byIndex.delete(index)
-      waiting.reject(overwritten(index))
+      waiting.waiter.failed(overwritten(index))
     }
   }
 
   #rejectUpTo(last: number, why: string): void {
-    for (const [index, waiting] of this.#byIndex) {
+    for (const [index, {waiter}] of this.#byIndex) {
       if (index > last) continue
       this.#byIndex.delete(index)
-      waiting.reject(outcomeUnknown(why))
+      waiter.failed(outcomeUnknown(why))
     }
   }
 }
 
-interface WaitingRead extends Waiting<LogIndex> {
+interface WaitingRead {
   readonly deadlineMs: number
+  readonly resolve: (index: LogIndex) => void
+  readonly reject: (error: RaftctlError) => void
 }
 
 /** Callers that wait for a read barrier: first for its index, then until that is applied. */

@@ -11,10 +11,10 @@
 import {RaftctlError} from '../errors.js'
 import type {Membership} from '../raft/membership.js'
 import type {Message, SnapshotMeta} from '../raft/messages.js'
-import {RaftNode} from '../raft/raft-node.js'
+import {type ProposeOutcome, RaftNode} from '../raft/raft-node.js'
 import type {Ready} from '../raft/ready.js'
 import type {RaftStatus} from '../raft/status.js'
-import type {Entry, LogIndex, NodeId} from '../raft/types.js'
+import type {Entry, LogIndex, NodeId, Term} from '../raft/types.js'
 import {logIndex} from '../raft/types.js'
 import type {
   Applied,
@@ -24,6 +24,7 @@ import type {
   MembershipChanged,
   MembershipRequest,
   NodeRuntimeApi,
+  ProposalWaiter,
 } from './api.js'
 import {Applier} from './applier.js'
 import {LogWriter} from './log-writer.js'
@@ -174,21 +175,35 @@ export class NodeRuntime implements NodeRuntimeApi {
     this.#schedule()
   }
 
-  async propose(data: Uint8Array): Promise<Applied> {
-    this.#checkRunning()
-    if (this.#isDiskLow && this.#raft.role === 'leader') {
-      this.#counts.proposalsRefused++
-      throw diskLow(this.#raft.nodeId, this.#parts)
-    }
-    const outcome = this.#guard(() => this.#raft.propose(data))
-    if (outcome.kind === 'refused') {
-      this.#counts.proposalsRefused++
-      throw this.#proposalRefused(outcome.reason, outcome.leader)
+  propose(data: Uint8Array): Promise<Applied> {
+    return new Promise((resolve, failed) => {
+      const applied = (index: LogIndex, term: Term, result: ApplyResult) =>
+        resolve({index, term, result})
+      this.submit(data, {applied, failed})
+    })
+  }
+
+  submit(data: Uint8Array, waiter: ProposalWaiter): void {
+    let outcome: ProposeOutcome
+    try {
+      this.#checkRunning()
+      if (this.#isDiskLow && this.#raft.role === 'leader') {
+        this.#counts.proposalsRefused++
+        throw diskLow(this.#raft.nodeId, this.#parts)
+      }
+      outcome = this.#guard(() => this.#raft.propose(data))
+      if (outcome.kind === 'refused') {
+        this.#counts.proposalsRefused++
+        throw this.#proposalRefused(outcome.reason, outcome.leader)
+      }
+    } catch (error) {
+      waiter.failed(error)
+      return
     }
     this.#counts.proposals++
     this.latencies.proposed(outcome.index)
     this.#schedule()
-    return this.#proposals.add(outcome.index, outcome.term)
+    this.#proposals.add(outcome.index, outcome.term, waiter)
   }
 
   /** Callers of one turn share a barrier: all of them ask before it is sent. */
@@ -218,10 +233,16 @@ export class NodeRuntime implements NodeRuntimeApi {
       return {before, after: before, memberId: undefined, changed: false}
     }
     this.#schedule()
-    await this.#proposals.add(outcome.index, outcome.term)
+    await this.#appliedAt(outcome.index, outcome.term)
     const added = outcome.membership.nextMemberId > before.nextMemberId
     const memberId = added ? (before.nextMemberId as NodeId) : undefined
     return {before, after: outcome.membership, memberId, changed: true}
+  }
+
+  #appliedAt(index: LogIndex, term: Term): Promise<void> {
+    return new Promise((resolve, failed) => {
+      this.#proposals.add(index, term, {applied: () => resolve(), failed})
+    })
   }
 
   async transferLeadership(to: NodeId | undefined): Promise<LeaderChange> {

@@ -4,6 +4,8 @@
  */
 import * as grpc from '@grpc/grpc-js'
 import {type ErrorCode, RaftctlError} from '../../src/errors.js'
+import {decodeCommand} from '../../src/kv/command.js'
+import {encodeAnswers, type PipelineAnswer, readWrites} from '../../src/kv/pipeline-records.js'
 import {EntriesHash} from '../../src/rpc/entries-hash.js'
 import * as cluster from '../../src/rpc/gen/raftctl/v1/cluster.js'
 import type * as common from '../../src/rpc/gen/raftctl/v1/common.js'
@@ -256,8 +258,10 @@ export class FakeNode {
         this.#streams.add(call as never)
         call.on('error', () => {})
         call.on('data', (request: kv.PipelineRequest) => {
-          const results = request.operations.flatMap(operation => this.#operate(operation))
-          if (results.length > 0 && !call.cancelled) call.write({results})
+          const results = operationsOf(request).flatMap(operation => this.#operate(operation))
+          const answers = encodeAnswers(results.flatMap(answerOf))
+          const failures = results.filter(({result}) => result?.$case === 'error')
+          if (results.length > 0 && !call.cancelled) call.write({results: failures, answers})
         })
         call.on('end', () => call.end())
       },
@@ -313,6 +317,32 @@ export class FakeNode {
 
   /** After so many entries of one range this node is gone. */
   entriesBeforeCut = Number.POSITIVE_INFINITY
+}
+
+/** The puts that came as bytes. */
+function operationsOf({writes}: kv.PipelineRequest): kv.PipelineOperation[] {
+  const operations: kv.PipelineOperation[] = []
+  readWrites(writes, (id, data) => {
+    const command = decodeCommand(data)
+    if (command.op !== 'put') throw new Error('the fake knows puts only')
+    const {sessionId, sequence, lowestUnanswered} = command.session!
+    const write = {
+      sessionId: BigInt(sessionId),
+      sequence: BigInt(sequence),
+      lowestUnanswered: BigInt(lowestUnanswered),
+    }
+    const key = Buffer.from(command.key)
+    const value = {key, value: Buffer.from(command.value), write, expectedVersion: undefined}
+    operations.push({id: BigInt(id), operation: {$case: 'put', value}})
+  })
+  return operations
+}
+
+function answerOf({id, result}: kv.PipelineResult): PipelineAnswer[] {
+  if (result?.$case !== 'put') return []
+  const {version, previousVersion} = result.value
+  const put = {version: Number(version), previousVersion: Number(previousVersion)}
+  return [{id: Number(id), result: {kind: 'put', ...put}}]
 }
 
 export class FakeCluster {

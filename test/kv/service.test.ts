@@ -4,8 +4,10 @@ import {ERRORS, GRPC_STATUS, RaftctlError} from '../../src/errors.js'
 import {ChangeLog} from '../../src/kv/changes.js'
 import {hashOf} from '../../src/kv/checkpoints.js'
 import {PIPELINE_MESSAGE_OPERATIONS_MAX, PIPELINE_OUTSTANDING_MAX} from '../../src/kv/pipeline.js'
+import {encodeWrites, type PipelineWrite, readAnswers} from '../../src/kv/pipeline-records.js'
+import type {KeptResult} from '../../src/kv/results.js'
 import {keyValueService} from '../../src/kv/service.js'
-import type {Applied, NodeHost, NodeRuntimeApi} from '../../src/node/api.js'
+import type {Applied, NodeHost, NodeRuntimeApi, ProposalWaiter} from '../../src/node/api.js'
 import {type Entry, logIndex, nodeId, term} from '../../src/raft/types.js'
 import {
   type CheckpointResponse,
@@ -75,6 +77,12 @@ class Group {
   constructor() {
     this.host.runtime = {
       propose: (data: Uint8Array) => this.#propose(data),
+      submit: (data: Uint8Array, waiter: ProposalWaiter) => {
+        this.#propose(data).then(
+          ({index, term, result}) => waiter.applied(index, term, result),
+          (error: unknown) => waiter.failed(error),
+        )
+      },
       readBarrier: async () => {
         this.barriers++
         if (this.refusal !== undefined) throw this.refusal
@@ -351,6 +359,7 @@ test('every operation of a pipeline is answered on its own, and the stream ends 
   })
 
   stream.write({
+    writes: NO_WRITES,
     operations: [
       putOperation(1, 'a', '1'),
       putOperation(2, '', '1'),
@@ -374,6 +383,64 @@ test('every operation of a pipeline is answered on its own, and the stream ends 
   expect(group.barriers).toBe(1)
 })
 
+test('writes that travel as bytes are answered as bytes, and each failure by itself', async () => {
+  const group = new Group()
+  const client = await serve(group)
+  const stream = client.pipeline()
+  const answers = new Map<number, KeptResult>()
+  const failures = new Map<number, PipelineResult['result']>()
+  const ended = new Promise<void>((resolve, reject) => {
+    stream.on('data', (response: PipelineResponse) => {
+      readAnswers(response.answers, (id, result) => answers.set(id, result))
+      for (const {id, result} of response.results) failures.set(Number(id), result)
+    })
+    stream.on('error', reject)
+    stream.on('end', resolve)
+  })
+  const writes = encodeWrites([
+    writeOf(1, {op: 'put', key: Buffer.from('a'), value: Buffer.from('1')}),
+    writeOf(2, {op: 'put', key: Buffer.from('a'), value: Buffer.from('2')}),
+    writeOf(3, {op: 'delete', key: Buffer.from('b')}),
+    writeOf(4, {op: 'put', key: Buffer.from('a'), value: Buffer.from('3')}, 7),
+    writeOf(5, {op: 'delete', key: Buffer.from('c')}),
+  ])
+  // The last one's command is of a kind that is none.
+  writes[writes.length - 6] = 9
+
+  stream.write({operations: [], writes})
+  stream.end()
+  await ended
+
+  expect([...answers]).toEqual([
+    [1, {kind: 'put', version: 1, previousVersion: 0}],
+    [2, {kind: 'put', version: 2, previousVersion: 1}],
+    [3, {kind: 'delete', deleted: false, index: 3}],
+  ])
+  expect(failures.get(4)).toMatchObject({value: {code: 'RAFTCTL_COMPARE_FAILED'}})
+  expect(failures.get(5)).toMatchObject({value: {code: 'RAFTCTL_USAGE'}})
+})
+
+test.each([
+  ['cut off', (writes: Buffer) => writes.subarray(0, -1)],
+  ['longer than the message', (writes: Buffer) => Buffer.concat([writes, Buffer.alloc(5)])],
+  ['of an impossible id', (writes: Buffer) => writes.fill(0xff, 0, 8)],
+])('writes that are %s end the stream, and none of them is proposed', async (_, damage) => {
+  const group = new Group()
+  const client = await serve(group)
+  const stream = client.pipeline()
+  const put = {op: 'put', key: Buffer.from('a'), value: Buffer.from('1')} as const
+  const writes = damage(encodeWrites([writeOf(1, put), writeOf(2, put)]))
+
+  const error = await new Promise<grpc.ServiceError>(resolve => {
+    stream.on('error', failure => resolve(failure as grpc.ServiceError))
+    stream.on('data', () => {})
+    stream.write({operations: [], writes})
+  })
+
+  expect(fromServiceError(error).code).toBe('RAFTCTL_USAGE')
+  expect(group.proposals).toBe(0)
+})
+
 test('a refused operation of a pipeline names the code and the leader', async () => {
   const group = new Group()
   group.refusal = new RaftctlError('RAFTCTL_NOT_LEADER', 'not the leader', {hint: 'ask another'})
@@ -383,7 +450,7 @@ test('a refused operation of a pipeline names the code and the leader', async ()
   const answer = await new Promise<PipelineResponse>((resolve, reject) => {
     stream.on('data', resolve)
     stream.on('error', reject)
-    stream.write({operations: [putOperation(1, 'a', '1'), getOperation(2, 'a')]})
+    stream.write({writes: NO_WRITES, operations: [putOperation(1, 'a', '1'), getOperation(2, 'a')]})
   })
   stream.end()
 
@@ -424,7 +491,7 @@ test('a pipeline reads no more than its bound while nothing is answered, then go
     const operations = Array.from({length: perMessage}, (_, j) =>
       putOperation(i * perMessage + j, `k${j}`, 'v'),
     )
-    stream.write({operations})
+    stream.write({writes: NO_WRITES, operations})
   }
 
   // The proposals stop to grow once the bound is reached; a further call proves the server is idle.
@@ -454,7 +521,10 @@ test('a pipeline whose client does not read holds few values, and goes on when i
     })
   })
   stream.pause()
-  stream.write({operations: Array.from({length: operations}, (_, i) => getOperation(i, 'big'))})
+  stream.write({
+    writes: NO_WRITES,
+    operations: Array.from({length: operations}, (_, i) => getOperation(i, 'big')),
+  })
 
   await expect.poll(() => group.machine.gets).toBeGreaterThan(0)
   for (let i = 0; i < 20; i++) await call(client, 'openSession', {})
@@ -478,7 +548,7 @@ test('a message of too many operations ends its stream with a clear error', asyn
   const error = await new Promise<grpc.ServiceError>(resolve => {
     stream.on('error', failure => resolve(failure as grpc.ServiceError))
     stream.on('data', () => {})
-    stream.write({operations})
+    stream.write({writes: NO_WRITES, operations})
   })
 
   expect(error.code).toBe(GRPC_STATUS[ERRORS.RAFTCTL_TOO_LARGE.grpc])
@@ -495,7 +565,7 @@ test('a pipeline whose client goes away in the middle leaves the service answeri
   const stream = client.pipeline()
   stream.on('error', () => {})
   stream.on('data', () => {})
-  stream.write({operations: [putOperation(1, 'a', '1')]})
+  stream.write({writes: NO_WRITES, operations: [putOperation(1, 'a', '1')]})
   await expect.poll(() => group.proposals).toBe(1)
 
   stream.cancel()
@@ -505,6 +575,16 @@ test('a pipeline whose client goes away in the middle leaves the service answeri
 
   expect(got.value.toString()).toBe('1')
 })
+
+const NO_WRITES = Buffer.alloc(0)
+
+function writeOf(
+  id: number,
+  change: {op: 'put'; key: Buffer; value: Buffer} | {op: 'delete'; key: Buffer},
+  expectedVersion?: number,
+): PipelineWrite {
+  return {id, command: {...change, session: undefined, expectedVersion}}
+}
 
 function openWatch(client: KeyValueServiceClient, request: Partial<WatchRequest> = {}) {
   const none = Buffer.alloc(0)

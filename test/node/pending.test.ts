@@ -1,13 +1,25 @@
 import {expect, test} from 'vitest'
+import type {Applied} from '../../src/node/api.js'
 import {PendingProposals, PendingReads} from '../../src/node/pending.js'
-import {logIndex, term} from '../../src/raft/types.js'
+import {type LogIndex, logIndex, type Term, term} from '../../src/raft/types.js'
 import {entryAt, kept, outcomeOf} from './fakes.js'
+
+function added(proposals: PendingProposals, index: LogIndex, of: Term): Promise<Applied> {
+  return kept(
+    new Promise((resolve, failed) =>
+      proposals.add(index, of, {
+        applied: (at, ofEntry, result) => resolve({index: at, term: ofEntry, result}),
+        failed,
+      }),
+    ),
+  )
+}
 
 const refused = (code: string) => ({error: expect.objectContaining({code})})
 
 test('a proposal is answered with the result of its own entry', async () => {
   const proposals = new PendingProposals()
-  const answer = kept(proposals.add(logIndex(7), term(2)))
+  const answer = added(proposals, logIndex(7), term(2))
 
   proposals.applied([entryAt(6, 2), entryAt(7, 2)], ['six', 'seven'])
 
@@ -17,7 +29,7 @@ test('a proposal is answered with the result of its own entry', async () => {
 
 test("another leader's entry in its place means that a proposal was never applied", async () => {
   const proposals = new PendingProposals()
-  const answer = kept(proposals.add(logIndex(7), term(2)))
+  const answer = added(proposals, logIndex(7), term(2))
 
   proposals.applied([entryAt(7, 3)], [undefined])
 
@@ -26,8 +38,8 @@ test("another leader's entry in its place means that a proposal was never applie
 
 test('an applied entry of a newer term settles proposals behind it, however far', async () => {
   const proposals = new PendingProposals()
-  const dropped = kept(proposals.add(logIndex(1000), term(2)))
-  const newer = kept(proposals.add(logIndex(1001), term(3)))
+  const dropped = added(proposals, logIndex(1000), term(2))
+  const newer = added(proposals, logIndex(1001), term(3))
 
   proposals.applied([entryAt(6, 2)], [undefined])
   expect(await outcomeOf(dropped)).toBe('pending')
@@ -39,8 +51,8 @@ test('an applied entry of a newer term settles proposals behind it, however far'
 
 test('an index that is proposed again leaves the older proposal unknown', async () => {
   const proposals = new PendingProposals()
-  const older = kept(proposals.add(logIndex(7), term(2)))
-  const newer = kept(proposals.add(logIndex(7), term(4)))
+  const older = added(proposals, logIndex(7), term(2))
+  const newer = added(proposals, logIndex(7), term(4))
 
   proposals.applied([entryAt(7, 4)], ['of four'])
 
@@ -50,9 +62,9 @@ test('an index that is proposed again leaves the older proposal unknown', async 
 
 test('a snapshot leaves what it covers unknown, and drops what is of an older term behind it', async () => {
   const proposals = new PendingProposals()
-  const covered = kept(proposals.add(logIndex(7), term(2)))
-  const dropped = kept(proposals.add(logIndex(30), term(2)))
-  const newer = kept(proposals.add(logIndex(31), term(5)))
+  const covered = added(proposals, logIndex(7), term(2))
+  const dropped = added(proposals, logIndex(30), term(2))
+  const newer = added(proposals, logIndex(31), term(5))
 
   proposals.skipped({index: logIndex(20), term: term(4)})
 
@@ -63,7 +75,7 @@ test('a snapshot leaves what it covers unknown, and drops what is of an older te
 
 test('what is still pending when the node stops is unknown', async () => {
   const proposals = new PendingProposals()
-  const answer = kept(proposals.add(logIndex(7), term(2)))
+  const answer = added(proposals, logIndex(7), term(2))
 
   proposals.stopped()
 

@@ -9,6 +9,7 @@ import type {
   MembershipRequest,
   NodeHost,
   NodeRuntimeApi,
+  ProposalWaiter,
 } from '../../src/node/api.js'
 import {Meters} from '../../src/node/meters.js'
 import type {NodeIdentity, SnapshotInfo} from '../../src/node/ports.js'
@@ -94,6 +95,10 @@ export class FakeRuntime implements NodeRuntimeApi {
 
   propose(): Promise<never> {
     return Promise.reject(new Error('not in this test'))
+  }
+
+  submit(_data: Uint8Array, {failed}: ProposalWaiter): void {
+    failed(new Error('not in this test'))
   }
 
   readBarrier(): Promise<never> {
