@@ -165,7 +165,9 @@ class Follower {
 
   async #read(): Promise<void> {
     let last: Sample | undefined
-    for await (const sample of this.#client.watchMetrics(this.#address, this.#intervalMs)) {
+    for await (const sample of this.#client.watchMetrics(this.#address, {
+      intervalMs: this.#intervalMs,
+    })) {
       if (this.#stopped) return
       if (last !== undefined) this.#rates = ratesBetween(last, sample)
       last = sample
