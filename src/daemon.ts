@@ -19,11 +19,13 @@ import {systemClock} from './node/system-clock.js'
 import {decodeEntry} from './raft/entry.js'
 import {groupId, logIndex, term} from './raft/types.js'
 import {KeyValueServiceService} from './rpc/gen/raftctl/v1/kv.js'
+import {bindMetricsPort} from './rpc/metrics/metrics-port.js'
 import {NodeFigures} from './rpc/metrics/node-figures.js'
 import {type NodeSecurityFiles, nodeSecurity} from './rpc/node-security.js'
 import {PeerTransport} from './rpc/peer/transport.js'
 import type {ChannelSecurity} from './rpc/security.js'
 import {bindServer} from './rpc/server.js'
+import {illOf} from './rpc/service/health-service.js'
 import {nodeServices} from './rpc/services.js'
 import type {DataDirectory} from './storage/data-directory.js'
 import {openDataDirectory} from './storage/data-directory.js'
@@ -48,6 +50,8 @@ export interface DaemonOptions {
   /** Its name among the members; the host's by default. */
   readonly name?: string
   readonly version: string
+  /** HOST:PORT of /metrics and /healthz over HTTP; not served by default. */
+  readonly metricsListen?: string | undefined
   /** Without any file the node is open to all who can reach it. */
   readonly security?: NodeSecurityFiles
   readonly settings?: Partial<NodeSettings>
@@ -57,6 +61,8 @@ export interface DaemonOptions {
 export interface Daemon {
   /** HOST:PORT that is listened on, the port a real one. */
   readonly address: string
+  /** The same of the HTTP port, where there is one. */
+  readonly metricsAddress: string | undefined
   /** Resolves after `stop`; rejects with what stopped the node: a failure, or its removal. */
   readonly done: Promise<void>
   /** Hands leadership over, seals the log, frees port and directory; every caller waits for that. */
@@ -103,8 +109,22 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       }),
       {definition: KeyValueServiceService, handlers: kv},
     ])
+    const {metricsListen} = options
+    const metricsPort =
+      metricsListen === undefined
+        ? undefined
+        : await bindMetricsPort({
+            listen: metricsListen,
+            access,
+            tls,
+            log,
+            metrics: () => figures.prometheus(),
+            ill: () => illOf(node),
+          })
+    security.onRenewal(now => metricsPort?.renew(now))
     let stopped: Promise<void> | undefined
     const stop = async () => {
+      await metricsPort?.stop()
       await node.stop()
       await server.stop()
       security.stop()
@@ -112,6 +132,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     }
     return {
       address: server.address,
+      metricsAddress: metricsPort?.address,
       done: node.done,
       stop: () => {
         stopped ??= stop()

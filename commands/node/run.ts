@@ -33,6 +33,11 @@ export default class NodeRun extends BaseCommand {
       helpValue: 'HOST:PORT',
       env: 'RAFTCTL_NODE_ADVERTISE',
     }),
+    'metrics-listen': Flags.string({
+      summary: 'Serve /metrics (role monitor) and /healthz over HTTP, or HTTPS with --tls-cert.',
+      helpValue: 'HOST:PORT',
+      env: 'RAFTCTL_NODE_METRICS_LISTEN',
+    }),
     name: Flags.string({summary: 'Its name among the members.', env: 'RAFTCTL_NODE_NAME'}),
     'tls-ca': Flags.string({
       summary: 'Speak TLS; the authority that signed the nodes, and clients unless --client-ca.',
@@ -75,6 +80,8 @@ export default class NodeRun extends BaseCommand {
   async run() {
     const {flags} = await this.parse(NodeRun)
     const listen = checkEndpoint(flags.listen, {portZero: true})
+    const metricsListen =
+      flags['metrics-listen'] && checkEndpoint(flags['metrics-listen'], {portZero: true})
     const advertise = flags.advertise === undefined ? undefined : checkEndpoint(flags.advertise)
     const {tls, tokenFile} = securityFrom(flags)
     const clientCa = flags['client-ca']
@@ -83,7 +90,10 @@ export default class NodeRun extends BaseCommand {
       tokenFile,
       peerTokenFile: flags['peer-token-file'] && resolve(flags['peer-token-file']),
     }
-    if (!flags.insecure) refuseExposed(listen, security)
+    if (!flags.insecure) {
+      refuseExposed(listen, security)
+      if (metricsListen !== undefined) refuseExposed(metricsListen, security)
+    }
     if (flags['await-go'] && !(await awaitGo(process.stdin))) throw abandoned()
 
     this.started = true
@@ -92,15 +102,24 @@ export default class NodeRun extends BaseCommand {
     const {startDaemon} = await import('../../src/daemon.js')
     const {name, 'data-dir': dataDir} = flags
     const {version} = this.config
-    const daemon = await startDaemon({dataDir, listen, advertise, name, version, security, log})
+    const daemon = await startDaemon({
+      dataDir,
+      listen,
+      metricsListen,
+      advertise,
+      name,
+      version,
+      security,
+      log,
+    })
     // Awaited below; a failure until then must not count as unhandled.
     daemon.done.catch(() => {})
     try {
-      const {address} = daemon
+      const {address, metricsAddress} = daemon
       const {pid} = process
       await this.print(
-        {kind: 'NodeReady', address, pid, dataDir},
-        {lines: [`ready  address=${address} pid=${pid} data=${dataDir}`]},
+        {kind: 'NodeReady', address, pid, dataDir, metricsAddress},
+        {lines: [readyLine(address, pid, dataDir, metricsAddress)]},
       )
       await Promise.race([toldToStop, daemon.done])
     } finally {
@@ -139,6 +158,11 @@ function refuseExposed(
   throw new RaftctlError('RAFTCTL_USAGE', 'every user of this machine could command the node', {
     hint: 'Give --token-file, or --tls-ca, --tls-cert and --tls-key, or add --insecure.',
   })
+}
+
+function readyLine(address: string, pid: number, data: string, metrics: string | undefined) {
+  const also = metrics === undefined ? '' : ` metrics=${metrics}`
+  return `ready  address=${address} pid=${pid} data=${data}${also}`
 }
 
 function abandoned(): RaftctlError {

@@ -16,12 +16,10 @@ import {type Connection, certificateOf, connectionKey} from './access/connection
 import {HANDSHAKE_MS_MAX, UNPROVEN_CONNECTIONS_MAX, UNPROVEN_MS_MAX} from './limits.js'
 import type {LogSink} from './log.js'
 import {toServiceError} from './status.js'
-import {TLS_VERSION_MIN, type TlsMaterial} from './tls.js'
+import {contextOf, type TlsMaterial} from './tls.js'
 
 const SWEEP_MS = 1000
 const TLS_HANDSHAKE_RECORD = 0x16
-/** Tickets would let a session outlive the authorities that it was checked against. */
-const SSL_OP_NO_TICKET = 0x4000
 
 export interface FrontDoorOptions {
   /** undefined: plain text. */
@@ -159,16 +157,6 @@ export class FrontDoor {
     this.#quietUntil = now + 1000
     this.#log('warn', event, fields)
   }
-}
-
-function contextOf({ca, clientCa = ca, cert, key}: TlsMaterial) {
-  return {
-    ca: clientCa,
-    cert,
-    key,
-    minVersion: TLS_VERSION_MIN,
-    secureOptions: SSL_OP_NO_TICKET,
-  } as const
 }
 
 /** Says in plain text to gRPC in plain text that it is TLS which is spoken here. */

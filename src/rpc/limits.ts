@@ -38,6 +38,10 @@ export const HEADER_BYTES_MAX = 16 * 1024
 export const FIRST_MESSAGE_MS_MAX = 10_000
 /** A TLS handshake, milliseconds. */
 export const HANDSHAKE_MS_MAX = 5000
+/** Of the HTTP port: connections, those that have shown nothing yet, and milliseconds of a request. */
+export const METRICS_CONNECTIONS_MAX = 256
+export const METRICS_UNPROVEN_CONNECTIONS_MAX = 32
+export const METRICS_REQUEST_MS_MAX = 5000
 /** A connection is asked for a sign of life this often, and cut without one, milliseconds. */
 export const KEEPALIVE_MS = 2000
 export const KEEPALIVE_ANSWER_MS = 3000

@@ -4,10 +4,9 @@
  */
 import {createServer, type Server as NetServer} from 'node:net'
 import * as grpc from '@grpc/grpc-js'
-import {RaftctlError} from '../errors.js'
 import {type Access, gate, OPEN_ACCESS} from './access/gate.js'
 import {isKnownMethod} from './access/roles.js'
-import {formatAddress, parseAddress} from './address.js'
+import {formatAddress} from './address.js'
 import {FrontDoor} from './front-door.js'
 import {guarded, type ServiceEntry} from './handler.js'
 import {
@@ -17,6 +16,7 @@ import {
   KEEPALIVE_MS,
   STREAMS_MAX,
 } from './limits.js'
+import {listen} from './listen.js'
 import {type LogSink, NO_LOG} from './log.js'
 import {reflectionServices} from './service/reflection-service.js'
 import type {TlsMaterial} from './tls.js'
@@ -66,7 +66,7 @@ export async function bindServer(options: ServerOptions): Promise<BoundServer> {
   const acceptor = createServer({noDelay: true})
   acceptor.maxConnections = CONNECTIONS_MAX
   acceptor.on('connection', socket => door.admit(socket))
-  const {host, port} = await listen(acceptor, options.listen).catch(error => {
+  const {host, port} = await listen(acceptor, options.listen, '--listen').catch(error => {
     door.close()
     throw error
   })
@@ -104,44 +104,6 @@ function refuseUnknownMethods(definition: grpc.ServiceDefinition): void {
   for (const {path} of Object.values(definition)) {
     if (!isKnownMethod(path)) throw new Error(`${path} has no row in src/rpc/access/roles.ts`)
   }
-}
-
-function listen(acceptor: NetServer, address: string): Promise<{host: string; port: number}> {
-  const parsed = parseAddress(address)
-  if (parsed === undefined) {
-    throw new RaftctlError('RAFTCTL_USAGE', `can't listen on "${address}": it is not HOST:PORT`, {
-      hint: 'Write the address as HOST:PORT, such as 127.0.0.1:7400; port 0 takes a free one.',
-    })
-  }
-  return new Promise((resolve, reject) => {
-    acceptor.once('error', error => reject(listenError(error, address)))
-    acceptor.listen({host: parsed.host, port: parsed.port, exclusive: true}, () => {
-      acceptor.removeAllListeners('error')
-      const bound = acceptor.address()
-      const port = typeof bound === 'object' && bound !== null ? bound.port : parsed.port
-      // The host as it was asked for: a name stays a name.
-      resolve({host: parsed.host, port})
-    })
-  })
-}
-
-function listenError(error: NodeJS.ErrnoException, address: string): RaftctlError {
-  if (error.code === 'EADDRINUSE') {
-    return new RaftctlError('RAFTCTL_PORT_IN_USE', `another process listens on ${address}`, {
-      hint: 'Choose another port, or stop that process; port 0 takes a free one.',
-      cause: error,
-    })
-  }
-  const why: Record<string, string> = {
-    EADDRNOTAVAIL: 'this machine has no such address',
-    EACCES: 'the port needs more rights',
-    ENOTFOUND: 'the host name is not known',
-  }
-  const reason = why[error.code ?? ''] ?? error.message
-  return new RaftctlError('RAFTCTL_INPUT_OUTPUT', `can't listen on ${address}: ${reason}`, {
-    hint: 'Check the address after --listen.',
-    cause: error,
-  })
 }
 
 /** Streams that never end would hold a polite shutdown up for good. */

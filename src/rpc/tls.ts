@@ -20,7 +20,9 @@ export interface TlsFiles {
 }
 
 /** The oldest version that is spoken. */
-export const TLS_VERSION_MIN = 'TLSv1.2'
+const TLS_VERSION_MIN = 'TLSv1.2'
+/** Tickets would let a session outlive the authorities that it was checked against. */
+const SSL_OP_NO_TICKET = 0x4000
 
 /** What the files hold. RAFTCTL_USAGE, RAFTCTL_FILE_NOT_FOUND, RAFTCTL_INPUT_OUTPUT. */
 export interface TlsMaterial {
@@ -48,6 +50,17 @@ export function readTls(files: TlsFiles): TlsMaterial {
   checkUsable(clientCa, {ca: material.clientCa})
   checkUsable(cert, {cert: material.cert, key: material.key})
   return material
+}
+
+/** For connections that we accept. */
+export function contextOf({ca, clientCa = ca, cert, key}: TlsMaterial) {
+  return {
+    ca: clientCa,
+    cert,
+    key,
+    minVersion: TLS_VERSION_MIN,
+    secureOptions: SSL_OP_NO_TICKET,
+  } as const
 }
 
 /** For connections that we open. */

@@ -48,6 +48,8 @@ test('raftctl-network.7 has the limits that are kept', () => {
     'TLS handshake': seconds(limits.HANDSHAKE_MS_MAX),
     'sign of life': `asked every ${seconds(limits.KEEPALIVE_MS)}, cut after ${seconds(limits.KEEPALIVE_ANSWER_MS)}`,
     token: `${limits.TOKEN_LENGTH_MAX} characters`,
+    'metrics port: connections': `${limits.METRICS_CONNECTIONS_MAX}, of which ${limits.METRICS_UNPROVEN_CONNECTIONS_MAX} have shown nothing`,
+    'metrics port: time of a request': seconds(limits.METRICS_REQUEST_MS_MAX),
     'file of tokens': `${limits.TOKEN_LINES_MAX} lines, ${mebi(limits.TOKEN_FILE_BYTES_MAX)}`,
   })
 })

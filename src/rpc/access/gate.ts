@@ -57,7 +57,8 @@ export function gate(
     }
     const admitted = (metadata: grpc.Metadata): boolean => {
       const connection = connections.get(connectionKey(call.getConnectionInfo()))
-      const check = () => refuseUnlessAllowed(path, identify(access, connection, metadata))
+      const shown = metadata.get('authorization').map(String)
+      const check = () => refuseUnlessAllowed(path, identify(access, connection, shown))
       const refusal = refusalOf(() => {
         refuseLongHeaders(metadata)
         if (!isOpenToAll(path)) check()
@@ -102,15 +103,18 @@ export function gate(
   }
 }
 
-/** RAFTCTL_NOT_AUTHENTICATED says what is missing or wrong, never what was sent. */
-function identify(
+/**
+ * Who calls, by the `authorization` headers that were shown and the certificate of the connection.
+ * RAFTCTL_NOT_AUTHENTICATED says what is missing or wrong, never what was sent.
+ */
+export function identify(
   access: Access,
   connection: Connection | undefined,
-  metadata: grpc.Metadata,
+  shown: readonly string[],
 ): Caller {
   if (access.kind === 'open') return ANYBODY
   if (connection === undefined) throw unauthenticated('the connection is not known any more')
-  const byToken = tokenCaller(access, connection, metadata)
+  const byToken = tokenCaller(access, connection, shown)
   const {certificate} = connection
   if (certificate?.kind === 'trusted' && certificate.validToMs >= Date.now()) {
     if (byToken === undefined) return certificate.caller
@@ -128,12 +132,10 @@ function identify(
 function tokenCaller(
   access: Access,
   connection: Connection,
-  metadata: grpc.Metadata,
+  [authorization, ...more]: readonly string[],
 ): Caller | undefined {
-  const values = metadata.get('authorization')
-  if (values.length === 0) return undefined
+  if (authorization === undefined) return undefined
   const tokens = access.tokens()
-  const authorization = String(values[0])
   const {accepted} = connection
   // What was accepted on this connection before need not be hashed again.
   if (accepted?.authorization === authorization && accepted.tokens === tokens) {
@@ -143,7 +145,7 @@ function tokenCaller(
     throw unauthenticated('this node takes no tokens, only client certificates', 'token')
   }
   const token = /^bearer +(?<token>\S+)$/i.exec(authorization)?.groups?.token
-  if (values.length > 1 || token === undefined) {
+  if (more.length > 0 || token === undefined) {
     throw unauthenticated('the authorization is not of the form "Bearer TOKEN"', 'token')
   }
   const caller = callerOf(token, tokens)

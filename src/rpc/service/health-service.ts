@@ -36,8 +36,14 @@ export function healthService(host: NodeHost): ServiceEntry {
 function statusOf(host: NodeHost, service: string): ServingStatus {
   if (service === '') return Serving.SERVING
   if (service !== GROUP_SERVICE) return Serving.SERVICE_UNKNOWN
-  const leads = !host.removed && host.runtime?.status().leaderId !== undefined
-  return leads ? Serving.SERVING : Serving.NOT_SERVING
+  return illOf(host) === undefined ? Serving.SERVING : Serving.NOT_SERVING
+}
+
+/** Why the group is not served here; undefined: it is. */
+export function illOf({removed, runtime}: NodeHost): string | undefined {
+  if (runtime === undefined) return 'the node belongs to no cluster yet'
+  if (removed) return 'the node was removed from its cluster'
+  return runtime.status().leaderId === undefined ? 'the node knows no leader' : undefined
 }
 
 async function watch(
