@@ -76,7 +76,11 @@ interface Answer {
 async function get(
   {address}: MetricsPort,
   path: string,
-  {method = 'GET', token = '', ...rest}: {method?: string; token?: string} & object = {},
+  {
+    method = 'GET',
+    token = '',
+    ...rest
+  }: {method?: string; token?: string; ca?: Buffer; cert?: Buffer; key?: Buffer} = {},
 ): Promise<Answer> {
   const headers = token === '' ? {} : {authorization: `Bearer ${token}`}
   const secure = 'ca' in rest
