@@ -1,6 +1,7 @@
 import {Args, Flags} from '../../src/cli/base-command.js'
 import {ChangeCommand, changeFlags} from '../../src/cli/change-command.js'
 import {checkEndpoint} from '../../src/cli/endpoint.js'
+import {type Addition, addIntroduction, askAddition} from '../../src/cli/member-questions.js'
 import {newLocalNode} from '../../src/cli/new-local-node.js'
 import {memberChangeView} from '../../src/cli/views/member-view.js'
 import {prepareAddition} from '../../src/operator/add-plan.js'
@@ -11,7 +12,9 @@ export default class MemberAdd extends ChangeCommand {
     'Checks that the node answers and is free, writes it into the membership as a learner, joins ' +
     'it, waits until it has caught up, and promotes it. Run again after an interruption, it goes ' +
     'on where it stopped. In a local cluster, without an ADDRESS, it starts the new node itself. ' +
-    'With --no-wait the leader promotes it by itself later; "member promote --cancel" withdraws that.'
+    'With --no-wait the leader promotes it by itself later; "member promote --cancel" withdraws ' +
+    'that. At a terminal, without anything given, it explains and asks; Ctrl-C asks whether the ' +
+    'learner is to be removed again.'
   static override examples = [
     '<%= config.bin %> member add 10.0.0.14:7400',
     '<%= config.bin %> member add --learner',
@@ -39,25 +42,53 @@ export default class MemberAdd extends ChangeCommand {
   async run() {
     const {args, flags} = await this.parse(MemberAdd)
     const client = await this.connect()
-    const given = args.address === undefined ? undefined : checkEndpoint(args.address)
-    const role = flags.observer ? 'observer' : flags.learner ? 'learner' : 'voter'
+    const {address: given, role, asked} = await this.wished(args.address, flags)
+    const noWait = flags['no-wait']
     const prepared = await prepareAddition(client, {
       given,
       address: async () => newLocalNode(await this.meantCluster(undefined), client),
       role,
       name: flags.name,
-      noWait: flags['no-wait'],
+      noWait,
     })
     return this.carryOut(prepared, {
       flags,
+      question: asked ? 'Go ahead?' : undefined,
+      initial: true,
       waiting: 'adding a member',
       kind: 'MemberChange',
+      goOn: id =>
+        role === 'voter'
+          ? `Run "raftctl member promote ${id} --wait"`
+          : 'Run the same command again',
       view: change =>
         memberChangeView(
           change,
-          `added as a ${change.role}${flags['no-wait'] && change.role === 'learner' ? ', to be promoted by the leader' : ''}`,
+          `is a ${change.role} now${noWait && change.role === 'learner' ? ', to be promoted by the leader' : ''}`,
           `is a ${change.role} already`,
         ),
     })
+  }
+
+  /** At a terminal, a person who gave nothing is asked. */
+  private async wished(
+    address: string | undefined,
+    flags: {learner: boolean; observer: boolean; 'no-wait': boolean; name?: string | undefined},
+  ): Promise<Addition & {readonly asked: boolean}> {
+    const role = flags.observer ? 'observer' : flags.learner ? 'learner' : 'voter'
+    const own = address ?? flags.name
+    const told = own !== undefined || role !== 'voter' || flags['no-wait'] || this.agreed
+    if (told || !this.terminal.asks) {
+      return {
+        address: address === undefined ? undefined : checkEndpoint(address),
+        role,
+        asked: false,
+      }
+    }
+    const {localCluster} = await this.target()
+    const status = await (await this.connect()).clusterStatus()
+    this.note(addIntroduction(status).join('\n'))
+    const asker = await this.asker('Which node?')
+    return {...(await askAddition(asker, localCluster !== undefined)), asked: true}
   }
 }

@@ -1,7 +1,6 @@
 import {Flags} from '../../src/cli/base-command.js'
 import {ChangeCommand, changeFlags} from '../../src/cli/change-command.js'
 import {checkEndpoint} from '../../src/cli/endpoint.js'
-import {membershipChangeView} from '../../src/cli/views/member-view.js'
 import {RaftctlError} from '../../src/errors.js'
 import {prepareMoves} from '../../src/operator/change-membership.js'
 
@@ -53,17 +52,6 @@ export default class MemberChange extends ChangeCommand {
     }
     const moves = {add, remove, promote, demote}
     const prepared = await prepareMoves(await this.connect(), moves)
-    const {removed} = prepared
-    const gone = removed.map(({id}) => id).join(', ')
-    return this.carryOut(prepared, {
-      flags,
-      question: removed.length > 0 ? `Remove ${gone} for good?` : undefined,
-      waiting: 'changing the membership',
-      kind: 'MembershipChange',
-      afterwards: async () => {
-        for (const member of removed) await this.discardLocally(member)
-      },
-      view: membershipChangeView,
-    })
+    return this.carryOutJoint(prepared, {flags, waiting: 'changing the membership'})
   }
 }

@@ -13,17 +13,21 @@ export default class MemberDemote extends ChangeCommand {
     '<%= config.bin %> member demote 3 --dry-run',
   ]
   static override args = {
-    member: Args.string({required: true, description: 'id, name or address'}),
+    member: Args.string({description: 'id, name or address; asked for at a terminal'}),
   }
   static override flags = changeFlags
 
   async run() {
     const {args, flags} = await this.parse(MemberDemote)
-    const prepared = await prepareDemotion(await this.connect(), args.member)
+    const member = await this.memberMeant(args.member, {
+      message: 'Which voter is to vote no more?',
+      among: ({role}) => role === 'voter',
+    })
+    const prepared = await prepareDemotion(await this.connect(), member)
     return this.carryOut(prepared, {
       flags,
       kind: 'MemberChange',
-      waiting: `demoting ${args.member}`,
+      waiting: `demoting ${member}`,
       view: change => memberChangeView(change, 'is a learner now', 'is a learner already'),
     })
   }

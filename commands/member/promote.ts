@@ -15,7 +15,7 @@ export default class MemberPromote extends ChangeCommand {
     '<%= config.bin %> member promote 4 --cancel',
   ]
   static override args = {
-    member: Args.string({required: true, description: 'id, name or address'}),
+    member: Args.string({description: 'id, name or address; asked for at a terminal'}),
   }
   static override flags = {
     ...changeFlags,
@@ -27,18 +27,23 @@ export default class MemberPromote extends ChangeCommand {
   async run() {
     const {args, flags} = await this.parse(MemberPromote)
     const client = await this.connect()
+    const member = await this.memberMeant(args.member, {
+      message: flags.cancel ? 'Which learner is to stay one?' : 'Which learner is to vote?',
+      among: ({role, promoteWhenReady}) =>
+        role === 'learner' && (!flags.cancel || promoteWhenReady),
+    })
     const kind = 'MemberChange'
     if (flags.cancel) {
-      const prepared = await prepareWithdrawal(client, args.member)
+      const prepared = await prepareWithdrawal(client, member)
       const view = (change: Parameters<typeof memberChangeView>[0]) =>
         memberChangeView(change, 'stays a learner', 'was not to be promoted')
-      return this.carryOut(prepared, {flags, kind, view, waiting: `keeping ${args.member}`})
+      return this.carryOut(prepared, {flags, kind, view, waiting: `keeping ${member}`})
     }
-    const prepared = await preparePromotion(client, args.member, {wait: flags.wait})
+    const prepared = await preparePromotion(client, member, {wait: flags.wait})
     return this.carryOut(prepared, {
       flags,
       kind,
-      waiting: `promoting ${args.member}`,
+      waiting: `promoting ${member}`,
       view: change => memberChangeView(change, 'is a voter now', 'is a voter already'),
     })
   }

@@ -15,18 +15,19 @@ export default class MemberRemove extends ChangeCommand {
     '<%= config.bin %> member remove node-3 --yes --reason "disk replaced"',
   ]
   static override args = {
-    member: Args.string({required: true, description: 'id, name or address'}),
+    member: Args.string({description: 'id, name or address; asked for at a terminal'}),
   }
   static override flags = changeFlags
 
   async run() {
     const {args, flags} = await this.parse(MemberRemove)
-    const prepared = await prepareRemoval(await this.connect(), args.member)
+    const meant = await this.memberMeant(args.member, {message: 'Which member is to go for good?'})
+    const prepared = await prepareRemoval(await this.connect(), meant)
     const {member} = prepared
     return this.carryOut(prepared, {
       flags,
       question: member && `Remove ${member.role} ${member.id} at ${member.address}?`,
-      waiting: `removing ${args.member}`,
+      waiting: `removing ${meant}`,
       kind: 'MemberChange',
       afterwards: ({memberId}) =>
         this.discardLocally({id: memberId, address: member?.address ?? ''}),

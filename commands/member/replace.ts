@@ -2,7 +2,6 @@ import {Args, Flags} from '../../src/cli/base-command.js'
 import {ChangeCommand, changeFlags} from '../../src/cli/change-command.js'
 import {checkEndpoint} from '../../src/cli/endpoint.js'
 import {newLocalNode} from '../../src/cli/new-local-node.js'
-import {membershipChangeView} from '../../src/cli/views/member-view.js'
 import {prepareReplacement} from '../../src/operator/replace-member.js'
 
 export default class MemberReplace extends ChangeCommand {
@@ -17,7 +16,9 @@ export default class MemberReplace extends ChangeCommand {
     '<%= config.bin %> member replace 3 --dry-run',
   ]
   static override args = {
-    member: Args.string({required: true, description: 'id, name or address of the old member'}),
+    member: Args.string({
+      description: 'id, name or address of the old one; asked for at a terminal',
+    }),
     address: Args.string({description: 'HOST:PORT of a node that belongs to no cluster yet'}),
   }
   static override flags = {
@@ -30,23 +31,14 @@ export default class MemberReplace extends ChangeCommand {
     const {args, flags} = await this.parse(MemberReplace)
     const client = await this.connect()
     const given = args.address === undefined ? undefined : checkEndpoint(args.address)
+    const member = await this.memberMeant(args.member, {message: 'Which member is to be replaced?'})
     const address = async () => newLocalNode(await this.meantCluster(undefined), client)
-    const prepared = await prepareReplacement(
-      client,
-      args.member,
-      {address, name: flags.name},
-      given,
-    )
-    const {old} = prepared
-    return this.carryOut(prepared, {
+    const prepared = await prepareReplacement(client, member, {address, name: flags.name}, given)
+    const [old] = prepared.removed
+    return this.carryOutJoint(prepared, {
       flags,
       question: old && `Replace ${old.role} ${old.id} at ${old.address} for good?`,
-      waiting: `replacing ${args.member}`,
-      kind: 'MembershipChange',
-      afterwards: async () => {
-        if (old !== undefined) await this.discardLocally(old)
-      },
-      view: membershipChangeView,
+      waiting: `replacing ${member}`,
     })
   }
 }

@@ -49,17 +49,6 @@ export default class MemberSet extends ChangeCommand {
       })
     }
     const prepared = await prepareSet(client, voters, {learners: flags.learner})
-    const {removed} = prepared
-    const gone = removed.map(({id}) => id).join(', ')
-    return this.carryOut(prepared, {
-      flags,
-      question: removed.length > 0 ? `Remove ${gone} for good?` : undefined,
-      waiting: 'changing the membership',
-      kind: 'MembershipChange',
-      afterwards: async () => {
-        for (const member of removed) await this.discardLocally(member)
-      },
-      view: membershipChangeView,
-    })
+    return this.carryOutJoint(prepared, {flags, waiting: 'changing the membership'})
   }
 }

@@ -1,8 +1,10 @@
 import {Args, Flags} from '../../src/cli/base-command.js'
 import {ChangeCommand, changeFlags} from '../../src/cli/change-command.js'
 import {checkEndpoint} from '../../src/cli/endpoint.js'
+import {askUpdate, type Renaming} from '../../src/cli/member-questions.js'
 import {memberChangeView} from '../../src/cli/views/member-view.js'
 import {RaftctlError} from '../../src/errors.js'
+import {resolveMember} from '../../src/operator/resolve-member.js'
 import {prepareUpdate} from '../../src/operator/update-member.js'
 
 export default class MemberUpdate extends ChangeCommand {
@@ -14,7 +16,7 @@ export default class MemberUpdate extends ChangeCommand {
     '<%= config.bin %> member update 3 --address 10.0.0.13:7500 --reason "new network"',
   ]
   static override args = {
-    member: Args.string({required: true, description: 'id, name or address'}),
+    member: Args.string({description: 'id, name or address; asked for at a terminal'}),
   }
   static override flags = {
     ...changeFlags,
@@ -24,19 +26,30 @@ export default class MemberUpdate extends ChangeCommand {
 
   async run() {
     const {args, flags} = await this.parse(MemberUpdate)
-    const {name} = flags
-    const address = flags.address === undefined ? undefined : checkEndpoint(flags.address)
+    const member = await this.memberMeant(args.member, {message: 'Which member?'})
+    const {name, address} = await this.wished(member, flags)
+    const prepared = await prepareUpdate(await this.connect(), member, {name, address})
+    return this.carryOut(prepared, {
+      flags,
+      kind: 'MemberChange',
+      waiting: `updating ${member}`,
+      view: change => memberChangeView(change, 'updated', 'is that already'),
+    })
+  }
+
+  private async wished(
+    member: string,
+    {name, address}: {name?: string | undefined; address?: string | undefined},
+  ): Promise<Renaming> {
     if (name === undefined && address === undefined) {
+      if (this.terminal.asks) {
+        const found = resolveMember(await (await this.connect()).clusterStatus(), member)
+        return askUpdate(await this.asker('Name'), found)
+      }
       throw new RaftctlError('RAFTCTL_USAGE', 'what is to change?', {
         hint: 'Give --name or --address.',
       })
     }
-    const prepared = await prepareUpdate(await this.connect(), args.member, {name, address})
-    return this.carryOut(prepared, {
-      flags,
-      kind: 'MemberChange',
-      waiting: `updating ${args.member}`,
-      view: change => memberChangeView(change, 'updated', 'is that already'),
-    })
+    return {name, address: address === undefined ? undefined : checkEndpoint(address)}
   }
 }

@@ -16,7 +16,7 @@ import {globalFlags} from './global-flags.js'
 import type {Printed, Result, View} from './output.js'
 import {complete, render} from './output.js'
 import type {Progress} from './progress.js'
-import {startProgress} from './progress.js'
+import {lineProgress, SILENT, startProgress} from './progress.js'
 import type {Asker} from './questions.js'
 import type {RecordView} from './records.js'
 import {writeRecords} from './records.js'
@@ -57,6 +57,7 @@ export abstract class BaseCommand extends Command {
   private readonly standardOutput = new StandardOutput(process.stdout)
   private readonly aborter = new AbortController()
   private interruption: {readonly error: RaftctlError; readonly exit: number} | undefined
+  private graceTimer: NodeJS.Timeout | undefined
   private endsWell: (() => void) | undefined
   private stopping = false
   private sentChange: string | undefined
@@ -110,7 +111,7 @@ export abstract class BaseCommand extends Command {
 
   /** One client per command, opened at the first call and closed at the end. */
   protected connect(): Promise<ClusterClient> {
-    this.client ??= this.openClient()
+    this.client ??= this.openClient(this.signal)
     return this.client
   }
 
@@ -162,8 +163,9 @@ export abstract class BaseCommand extends Command {
 
   /** Something to look at while waiting; ends by itself with the command. */
   protected async progress(text: string): Promise<Progress> {
-    if (this.quiet || this.format === 'json') {
-      return {update: () => {}, done: () => {}, fail: () => {}}
+    if (this.quiet || this.format === 'json') return SILENT
+    if (!this.terminal.showsProgress) {
+      return this.verbose ? lineProgress(line => this.note(line)) : SILENT
     }
     const progress = await startProgress(text, this.terminal)
     this.progresses.add(progress)
@@ -278,13 +280,38 @@ export abstract class BaseCommand extends Command {
     })
     this.interruption = {error, exit}
     this.aborter.abort(error)
-    setTimeout(
+    this.graceTimer = setTimeout(
       () => {
         this.fail(error, exit)
         process.exit(exit)
       },
       (this.constructor as typeof BaseCommand).interruptGraceMs,
-    ).unref()
+    )
+    this.graceTimer.unref()
+  }
+
+  /**
+   * After an interruption: looks at what it left behind, with a connection of its own, for as long as
+   * that takes. What `look` answers is said in the end instead of the usual sentence; `asks`: a person
+   * is there, who pressed Ctrl-C. A second interruption ends the process at once.
+   */
+  protected async afterInterruption(
+    look: (client: ClusterClient, asks: boolean) => Promise<RaftctlError | undefined>,
+  ): Promise<void> {
+    const {interruption} = this
+    if (interruption === undefined) return
+    clearTimeout(this.graceTimer)
+    for (const progress of this.progresses) progress.done()
+    const client = await this.openClient(undefined)
+    try {
+      const asks = this.terminal.asks && interruption.exit === 130
+      const error = await look(client, asks)
+      if (error !== undefined) this.interruption = {...interruption, error}
+    } catch {
+      // What can't be looked at is told as ever: a change was sent, and how to check.
+    } finally {
+      client.close()
+    }
   }
 
   private interruptedSentence(message: string): string {
@@ -305,7 +332,7 @@ export abstract class BaseCommand extends Command {
     process.exitCode = exit
   }
 
-  private async openClient(): Promise<ClusterClient> {
+  private async openClient(signal: AbortSignal | undefined): Promise<ClusterClient> {
     const target = await this.target()
     const {ClusterClient} = await import('../client/cluster-client.js')
     return new ClusterClient({
@@ -314,7 +341,7 @@ export abstract class BaseCommand extends Command {
       security: target.security,
       // A command without a limit still wants each of its calls to end.
       timeoutMs: this.timeoutMs ?? TIMEOUT_MS_DEFAULT,
-      signal: this.signal,
+      signal,
     })
   }
 

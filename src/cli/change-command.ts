@@ -3,13 +3,18 @@
  * read back; or only planned, with --dry-run.
  */
 import * as Flags from '@oclif/core/flags'
+import type {MemberStatus} from '../client/types.js'
+import {RaftctlError} from '../errors.js'
+import {leftBehind, rollBack} from '../operator/left-behind.js'
 import {enforce, type MembershipPlan, standing} from '../operator/membership-plan.js'
 import {type CarryOut, expectIndex, type PreparedChange} from '../operator/prepared-change.js'
+import type {MembershipChange, PreparedMembership} from '../operator/reach-membership.js'
 import {LocalCommand} from './local-command.js'
+import {chooseMember} from './member-questions.js'
 import {parseWhole} from './number-flag.js'
 import type {View} from './output.js'
 import type {Progress} from './progress.js'
-import {catchUpText} from './views/member-view.js'
+import {catchUpBar, catchUpText, membershipChangeView} from './views/member-view.js'
 import {planLines, planView} from './views/plan-view.js'
 
 export const changeFlags = {
@@ -38,19 +43,32 @@ export interface Carrying<R> {
   readonly flags: ChangeFlags
   /** Asked before anything is sent; undefined for what destroys nothing. */
   readonly question?: string | undefined
+  /** What Enter answers; default no. */
+  readonly initial?: boolean | undefined
   /** While it goes on. */
   readonly waiting: string
   readonly kind: string
   readonly view: (result: R) => View
   /** Once it holds and is verified. */
   readonly afterwards?: ((result: R) => Promise<void>) | undefined
+  /** How to go on with a new member that an interruption left a learner. */
+  readonly goOn?: ((memberId: number) => string) | undefined
+}
+
+export interface MemberQuestion {
+  readonly message: string
+  /** Who comes into question. */
+  readonly among?: (member: MemberStatus) => boolean
 }
 
 export abstract class ChangeCommand extends LocalCommand {
+  /** Looking at what an interruption left, and taking it back. */
+  static override interruptGraceMs = 10_000
+
   /** The context and what is planned go to standard error before anything is sent. */
   protected async carryOut<R extends {readonly changed: boolean}>(
     prepared: PreparedChange<R>,
-    {flags, question, waiting, kind, view, afterwards}: Carrying<R>,
+    {flags, question, initial, waiting, kind, view, afterwards, goOn}: Carrying<R>,
   ) {
     const {plan} = prepared
     const {context} = await this.target()
@@ -61,27 +79,101 @@ export abstract class ChangeCommand extends LocalCommand {
       for (const line of planLines(plan, context)) this.note(line)
       for (const warning of plan.warnings) this.note(`warning: ${warning}`)
       if (question !== undefined) {
-        await this.confirm(`${question} (cluster ${context ?? plan.clusterId})`)
+        await this.confirm(`${question} (cluster ${context ?? plan.clusterId})`, {initial})
       }
     }
     const client = await this.connect()
     const progress = await this.progress(waiting)
-    const result = await prepared.run(client, this.carrying(flags, progress))
+    const admitted = new Set<string>()
+    const result = await prepared
+      .run(client, {...this.carrying(flags, progress), onAdmit: store => admitted.add(store)})
+      .catch(async error => {
+        if (this.signal.aborted && admitted.size > 0) await this.cutShort(admitted, goOn)
+        throw error
+      })
     progress.done()
     await afterwards?.(result)
     return this.print({kind, context, ...result}, () => view(result))
   }
 
+  /** Several members at one stroke: who goes for good is asked about first, and cleaned up after. */
+  protected carryOutJoint(
+    prepared: PreparedMembership,
+    {flags, waiting, question}: Pick<Carrying<MembershipChange>, 'flags' | 'waiting' | 'question'>,
+  ) {
+    const {removed} = prepared
+    const gone = removed.map(({id}) => id).join(', ')
+    return this.carryOut(prepared, {
+      flags,
+      waiting,
+      question: removed.length > 0 ? (question ?? `Remove ${gone} for good?`) : undefined,
+      kind: 'MembershipChange',
+      afterwards: async () => {
+        for (const member of removed) await this.discardLocally(member)
+      },
+      view: membershipChangeView,
+    })
+  }
+
+  /** The member given, or chosen by the person; RAFTCTL_USAGE where nobody can be asked. */
+  protected async memberMeant(
+    given: string | undefined,
+    {message, among = () => true}: MemberQuestion,
+  ): Promise<string> {
+    if (given !== undefined) return given
+    if (!this.terminal.asks) {
+      throw new RaftctlError('RAFTCTL_USAGE', 'which member?', {
+        hint: 'Give its id, name or address; "raftctl member list" shows them.',
+      })
+    }
+    const status = await (await this.connect()).clusterStatus()
+    return chooseMember(await this.asker(message), status.members.filter(among), message)
+  }
+
   /** How a change that waits shows what it waits for, and says what an interruption leaves. */
-  protected carrying(flags: Pick<ChangeFlags, 'reason' | 'force'>, progress: Progress): CarryOut {
+  private carrying(flags: Pick<ChangeFlags, 'reason' | 'force'>, progress: Progress): CarryOut {
+    const {showsProgress, columns} = this.terminal
     return {
       reason: flags.reason,
       force: flags.force,
       waitMs: this.timeoutMs,
       onSend: () => this.changeSent('See "raftctl member list" and "raftctl member history".'),
-      onProgress: catchUp => progress.update(catchUpText(catchUp)),
+      onProgress: catchUp =>
+        progress.figures(
+          showsProgress ? catchUpBar(catchUp, columns - SPINNER_COLUMNS) : catchUpText(catchUp),
+        ),
       onStep: text => progress.update(text),
     }
+  }
+
+  /** A new member that does not vote yet may be taken back; else it stays, and that is said. */
+  private cutShort(stores: ReadonlySet<string>, goOn: Carrying<never>['goOn']): Promise<void> {
+    return this.afterInterruption(async (client, asks) => {
+      const left = await leftBehind(client, stores)
+      const [first] = left
+      if (first === undefined) return undefined
+      const ids = left.map(({id}) => id).join(', ')
+      const question = `Member ${ids} is a ${first.role} by now. Remove it again?`
+      // A second Ctrl-C is an answer too: leave it.
+      const back = asks && (await (await this.asker(question)).confirm(question, true).catch(no))
+      if (back) {
+        await rollBack(client, left)
+        for (const member of left) await this.discardLocally(member)
+        return new RaftctlError(
+          'RAFTCTL_INTERRUPTED',
+          `interrupted; member ${ids} is removed again`,
+        )
+      }
+      const next = goOn?.(first.id) ?? 'Run the same command again'
+      return new RaftctlError(
+        'RAFTCTL_INTERRUPTED',
+        `interrupted; member ${ids} stays a ${first.role}`,
+        {
+          hint: `${next} to go on, or "raftctl member remove ${first.id}" to undo it.`,
+          details: {changeSent: true, memberId: first.id},
+        },
+      )
+    })
   }
 
   /** Ends with the status of the refusal, if there is one: the plan is printed anyway. */
@@ -111,3 +203,8 @@ export abstract class ChangeCommand extends LocalCommand {
     if (node.pid === undefined || !shared) await discardNode(cluster.directory, node.name)
   }
 }
+
+/** Of the spinner and the blank behind it. */
+const SPINNER_COLUMNS = 2
+
+const no = () => false

@@ -12,7 +12,7 @@ export abstract class WaitCommand extends BaseCommand {
     const progress = await this.progress(`waiting: ${condition.kind}`)
     const waited = await waitUntil(client, condition, {
       timeoutMs: this.timeoutMs,
-      onLook: missing => progress.update(`waiting: ${missing}`),
+      onLook: missing => progress.figures(`waiting: ${missing}`),
     })
     progress.done()
     return this.print(

@@ -30,6 +30,8 @@ export interface AddOptions {
   readonly onStep?: ((step: 'added' | 'joined' | 'seen', memberId: number) => void) | undefined
   /** Before a change is sent: from then on an interruption leaves something behind. */
   readonly onSend?: (() => void) | undefined
+  /** Before a node with this store is written into the membership. */
+  readonly onAdmit?: ((storeId: string) => void) | undefined
   readonly onProgress?: ((catchUp: CatchUp) => void) | undefined
   readonly reason?: string | undefined
   /** Of the membership that it is added to; undefined for any. RAFTCTL_COMPARE_FAILED. */
@@ -57,7 +59,9 @@ export async function addMember(
   const before = memberOf(start, node)
   const complete = before !== undefined && node.clusterId !== ''
   if (complete && (before.role === options.role || before.role === 'voter')) {
-    return unchanged(start, before)
+    const intends = options.promoteWhenReady === true && before.role === 'learner'
+    if (!intends || before.promoteWhenReady) return unchanged(start, before)
+    return intendPromotion(client, start, before, options)
   }
   const id = before?.id ?? (await admit(client, node, options))
   options.onStep?.('added', id)
@@ -75,6 +79,23 @@ export async function addMember(
   const verification = await verifyMembership(client, leader.membership)
   const member = {id, name: record?.name ?? '', address: record?.address ?? address}
   return changedTo(start, {...member, role: options.role}, leader.membership, verification)
+}
+
+/** A learner that is there already: the leader is to promote it once it has caught up. */
+async function intendPromotion(
+  client: ClusterClient,
+  start: LedStatus,
+  learner: MemberStatus,
+  {reason = '', expectedIndex = start.membershipIndex, onSend}: AddOptions,
+): Promise<MemberChange> {
+  onSend?.()
+  const {after} = await client.changeMembership(
+    {kind: 'promote', id: learner.id, whenReady: true},
+    {expectedIndex, origin: originOf(reason)},
+  )
+  // A learner that is caught up already is promoted at once.
+  const role = after.voters.includes(learner.id) ? 'voter' : 'learner'
+  return changedTo(start, {...learner, role}, after, await verifyMembership(client, after))
 }
 
 /** The member that this node is, by its disk. */
@@ -136,6 +157,7 @@ async function admit(
     }
     checkName(status, name, replaces)
     onSend?.()
+    options.onAdmit?.(node.storeId)
     try {
       const {memberId, after} = await client.changeMembership(
         {
@@ -224,7 +246,9 @@ async function untilSeen(client: ClusterClient, id: number, address: string): Pr
         'RAFTCTL_TIMED_OUT',
         `the leader did not hear member ${id} within ${spell(deadline.timeoutMs)}`,
         {
-          hint: `Check that the leader can reach ${address}; the member stays a learner.`,
+          hint:
+            `It stays a learner. Check that the leader can reach ${address}, then run ` +
+            `"raftctl member promote ${id} --wait" to go on.`,
           details: {memberId: id, connection: peer?.connection ?? null},
         },
       )

@@ -12,10 +12,11 @@ import {
   type Wish,
   without,
 } from './membership-plan.js'
-import type {CarryOut, PreparedChange} from './prepared-change.js'
+import type {CarryOut} from './prepared-change.js'
 import {
   changeTo,
   type MembershipChange,
+  type PreparedMembership,
   reachMembership,
   unchangedMembership,
 } from './reach-membership.js'
@@ -29,10 +30,6 @@ export interface Moves {
   readonly remove?: readonly string[] | undefined
   readonly promote?: readonly string[] | undefined
   readonly demote?: readonly string[] | undefined
-}
-
-export interface PreparedMembership extends PreparedChange<MembershipChange> {
-  readonly removed: readonly MemberStatus[]
 }
 
 /** RAFTCTL_USAGE for a member named twice; RAFTCTL_MEMBER_NOT_FOUND. */
@@ -58,6 +55,7 @@ export async function prepareMoves(
           expectedIndex,
           reason: options.reason,
           onSend: options.onSend,
+          onAdmit: options.onAdmit,
         })
         added.push(memberId)
         expectedIndex = membershipIndex

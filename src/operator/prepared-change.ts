@@ -13,6 +13,8 @@ export interface CarryOut {
   readonly waitMs?: number | undefined
   /** Before a change is sent: from then on an interruption leaves something behind. */
   readonly onSend?: (() => void) | undefined
+  /** Before a node with this store is written into the membership. */
+  readonly onAdmit?: ((storeId: string) => void) | undefined
   readonly onProgress?: ((catchUp: CatchUp) => void) | undefined
   readonly onStep?: ((text: string) => void) | undefined
 }

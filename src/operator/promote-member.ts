@@ -3,7 +3,7 @@ import {isFit} from '../client/cluster-status.js'
 import {type Deadline, deadlineAfter, pause, spell} from '../client/deadline.js'
 import type {ClusterStatus, MemberStatus, MembershipView} from '../client/types.js'
 import {RaftctlError} from '../errors.js'
-import {type CatchUp, catchUpOf} from './catch-up.js'
+import {type CatchUp, CatchUpMeter} from './catch-up.js'
 import {ledStatus, originOf} from './current-status.js'
 import {changedTo, type MemberChange, unchanged} from './member-change.js'
 import {resolveMember, spellMember} from './resolve-member.js'
@@ -71,6 +71,7 @@ async function promoteWhenFit(
 ): Promise<MembershipView> {
   const {id} = member
   const deadline = options.waitMs === undefined ? undefined : deadlineAfter(options.waitMs)
+  const meter = new CatchUpMeter()
   let gap = member.lag
   for (;;) {
     const leader = await client.leaderStatus()
@@ -86,7 +87,7 @@ async function promoteWhenFit(
     const progress = leader.progress.find(peer => peer.id === id)
     if (progress !== undefined) {
       gap = progress.lag
-      options.onProgress?.(catchUpOf(progress))
+      options.onProgress?.(meter.of(progress))
     }
     const after = isFit(progress)
       ? await tryPromote(client, id, membership.index, options)

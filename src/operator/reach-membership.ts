@@ -9,9 +9,9 @@
 import type {ClusterClient} from '../client/cluster-client.js'
 import {isFit} from '../client/cluster-status.js'
 import {type Deadline, deadlineAfter, pause, spell} from '../client/deadline.js'
-import type {ClusterStatus, MembershipView} from '../client/types.js'
+import type {ClusterStatus, MemberStatus, MembershipView} from '../client/types.js'
 import {RaftctlError} from '../errors.js'
-import {catchUpOf} from './catch-up.js'
+import {CatchUpMeter} from './catch-up.js'
 import {ledStatus, originOf} from './current-status.js'
 import {figuresOf, type VoterFigures, votersOf} from './member-change.js'
 import {
@@ -21,7 +21,7 @@ import {
   planMembership,
   without,
 } from './membership-plan.js'
-import type {CarryOut} from './prepared-change.js'
+import type {CarryOut, PreparedChange} from './prepared-change.js'
 import {type Verification, verifyMembership} from './verify-membership.js'
 
 const LOOK_MS = 100
@@ -40,6 +40,11 @@ export interface MembershipChange extends Verification {
   readonly removed: readonly number[]
   readonly before: VoterFigures
   readonly after: VoterFigures
+}
+
+export interface PreparedMembership extends PreparedChange<MembershipChange> {
+  /** Who is to go for good. */
+  readonly removed: readonly MemberStatus[]
 }
 
 export interface ReachOptions extends CarryOut {
@@ -119,6 +124,7 @@ export async function untilFit(
   {waitMs, onProgress}: CarryOut,
 ): Promise<void> {
   const deadline = waitMs === undefined ? undefined : deadlineAfter(waitMs)
+  const meter = new CatchUpMeter()
   for (;;) {
     const {progress, membership} = await client.leaderStatus()
     const gone = ids.find(id => !membership.members.some(member => member.id === id))
@@ -133,7 +139,7 @@ export async function untilFit(
       .filter(({peer}) => !isFit(peer))
     if (late.length === 0) return
     const {id, peer} = late[0]!
-    if (peer !== undefined) onProgress?.(catchUpOf(peer))
+    if (peer !== undefined) onProgress?.(meter.of(peer))
     if (deadline?.expired()) throw stillBehind(id, peer?.lag ?? null, deadline)
     await pause(Math.min(LOOK_MS, deadline?.remainingMs() ?? LOOK_MS), client.signal)
   }

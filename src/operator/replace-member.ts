@@ -11,10 +11,11 @@ import {RaftctlError} from '../errors.js'
 import {addMember} from './add-member.js'
 import {type LedStatus, ledStatus, originOf} from './current-status.js'
 import {compositionOf, planMembership, without} from './membership-plan.js'
-import type {CarryOut, PreparedChange} from './prepared-change.js'
+import type {CarryOut} from './prepared-change.js'
 import {
   changeTo,
   type MembershipChange,
+  type PreparedMembership,
   reachMembership,
   unchangedMembership,
 } from './reach-membership.js'
@@ -28,11 +29,6 @@ export interface ReplaceOptions {
   readonly name?: string | undefined
 }
 
-export interface PreparedReplacement extends PreparedChange<MembershipChange> {
-  /** undefined: replaced already. */
-  readonly old: MemberStatus | undefined
-}
-
 /**
  * RAFTCTL_MEMBER_NOT_FOUND; RAFTCTL_REFUSED when the node at the address still is the old member.
  * `address` given, and the old member gone: in force already if that node is a member.
@@ -42,7 +38,7 @@ export async function prepareReplacement(
   who: string,
   {address, name}: ReplaceOptions,
   given?: string,
-): Promise<PreparedReplacement> {
+): Promise<PreparedMembership> {
   const status = await ledStatus(client)
   const gone = removedBefore(status, who)
   if (gone !== undefined) {
@@ -51,7 +47,7 @@ export async function prepareReplacement(
     const plan = planMembership(status, {...compositionOf(status), what: 'the replacement'})
     return {
       status,
-      old: undefined,
+      removed: [],
       plan,
       run: with_ => unchangedMembership(with_, status),
     }
@@ -73,7 +69,7 @@ export async function prepareReplacement(
   })
   return {
     status,
-    old,
+    removed: [old],
     plan,
     run: async (with_, options) =>
       replace(with_, status, old, at ?? (await address()), {...options, name}),
@@ -87,7 +83,7 @@ async function replace(
   address: string,
   options: CarryOut & {readonly name: string | undefined},
 ): Promise<MembershipChange> {
-  const {reason, onSend, onStep, name} = options
+  const {reason, onSend, onAdmit, onStep, name} = options
   const added = await addMember(client, address, {
     role: old.role === 'observer' ? 'observer' : 'learner',
     expectedIndex: start.membershipIndex,
@@ -95,6 +91,7 @@ async function replace(
     replaces: old.id,
     reason,
     onSend,
+    onAdmit,
     onStep: (step, id) => onStep?.(`member ${id} ${step}`),
   })
   const {memberId, membershipIndex: expectedIndex} = added

@@ -101,10 +101,32 @@ export function leadershipView({changed, from, to, term}: LeadershipChange): Vie
 }
 
 /** One line for whoever waits. */
-export function catchUpText({memberId, match, gap, entriesPerSecond, etaMs}: CatchUp): string {
-  const rate = entriesPerSecond > 0 ? `, ${Math.round(entriesPerSecond)} entries/s` : ''
-  const left = etaMs === null || gap === 0 ? '' : `, ${formatDuration(etaMs)} left`
-  return `member ${memberId} catches up: at ${match}, ${gap} behind${rate}${left}`
+export function catchUpText(catchUp: CatchUp): string {
+  const {memberId, match, gap} = catchUp
+  const figures = [`at ${match}`, `${gap} behind`, ...paceOf(catchUp)].join(', ')
+  return `member ${memberId} catches up: ${figures}`
+}
+
+const BAR_MIN = 8
+
+/** The same as a bar, as long as the room of `columns` allows. */
+export function catchUpBar(catchUp: CatchUp, columns: number): string {
+  const {memberId, match, gap} = catchUp
+  const done = match + gap === 0 ? 1 : match / (match + gap)
+  // Whole only when it is: 99.9 % is not 100 %.
+  const percent = `${Math.floor(done * 100)} %`.padStart(5)
+  const figures = [`match ${match}`, `gap ${gap}`, ...paceOf(catchUp)].join('  ')
+  const head = `member ${memberId}  `
+  const width = Math.max(BAR_MIN, columns - head.length - percent.length - figures.length - 2)
+  const full = Math.floor(done * Math.min(width, 40))
+  const bar = `${'█'.repeat(full)}${'░'.repeat(Math.min(width, 40) - full)}`
+  return `${head}${bar}${percent}  ${figures}`.slice(0, columns)
+}
+
+function paceOf({gap, entriesPerSecond, etaMs, snapshot}: CatchUp): string[] {
+  if (snapshot) return ['receives a snapshot']
+  const rate = entriesPerSecond > 0 ? [`${Math.round(entriesPerSecond)} entries/s`] : []
+  return etaMs === null || gap === 0 ? rate : [...rate, `${formatDuration(etaMs)} left`]
 }
 
 function list(ids: readonly number[]): string {
