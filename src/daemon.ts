@@ -8,9 +8,10 @@
 import {randomBytes, randomInt, randomUUID} from 'node:crypto'
 import {hostname} from 'node:os'
 import {RaftctlError} from './errors.js'
+import {countContent} from './kv/content.js'
 import {LmdbStateMachine} from './kv/lmdb-state-machine.js'
 import {keyValueService} from './kv/service.js'
-import type {DiskSpace, JoinPlan, NodeHost, NodeRuntimeApi} from './node/api.js'
+import type {DiskSpace, JoinPlan, NodeHost, NodeRuntimeApi, SnapshotUpload} from './node/api.js'
 import type {NodeIdentity} from './node/ports.js'
 import {NodeRuntime} from './node/runtime.js'
 import type {NodeSettings} from './node/settings.js'
@@ -32,6 +33,7 @@ import {openDataDirectory} from './storage/data-directory.js'
 import {DiskGauge} from './storage/disk-gauge.js'
 import {NodeFileSystem} from './storage/node-file-system.js'
 import {openSnapshotStore} from './storage/snapshot-store.js'
+import {SnapshotUploads} from './storage/snapshot-upload.js'
 import {openWal} from './storage/wal/wal.js'
 import {readWal} from './storage/wal/wal-reader.js'
 
@@ -168,7 +170,9 @@ class NodeProcess implements NodeHost {
   readonly #directory: DataDirectory
   #group: Group | undefined
   #snapshots: Awaited<ReturnType<typeof openSnapshotStore>> | undefined
+  readonly #uploads: SnapshotUploads
   #joining: Promise<void> | undefined
+  #isJoining = false
   #stopping: Promise<void> | undefined
   /** The first thing that stopped the node, if it was not told to. */
   #failure: unknown
@@ -186,11 +190,16 @@ class NodeProcess implements NodeHost {
     this.#fs = fs
     this.#directory = directory
     this.#disk = new DiskGauge(directory.path)
+    const paths = directory.groupPaths(GROUP)
+    this.#uploads = new SnapshotUploads(fs, paths, countContent)
     this.address = options.advertise ?? listening
     this.name = options.name ?? hostname()
     this.version = options.version
     this.settings = {...DEFAULT_SETTINGS, ...options.settings}
-    this.storeId = directory.identity?.storeId ?? randomBytes(16).toString('hex')
+    this.storeId =
+      directory.identity?.storeId ??
+      SnapshotUploads.heldStoreId(fs, paths) ??
+      randomBytes(16).toString('hex')
     this.transport = new PeerTransport({
       host: () => this,
       snapshots: () => this.#snapshots,
@@ -227,6 +236,7 @@ class NodeProcess implements NodeHost {
 
   async start(): Promise<void> {
     const {identity} = this.#directory
+    await this.#uploads.sweep({isPristine: identity === undefined})
     if (identity) await this.#openGroup(identity)
     else {
       await this.#refuseOrphanedLog()
@@ -239,9 +249,23 @@ class NodeProcess implements NodeHost {
     const earlier = this.#joining
     this.#joining = (async () => {
       await earlier?.catch(() => undefined)
-      await this.#join(plan)
+      this.#isJoining = true
+      await this.#join(plan).finally(() => {
+        this.#isJoining = false
+      })
     })()
     return this.#joining
+  }
+
+  async receiveUpload(bytes: number): Promise<SnapshotUpload> {
+    if (this.#stopping) throw new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node is stopping')
+    if (this.#directory.identity) throw taken(this.#directory.identity)
+    if (this.#isJoining) {
+      throw new RaftctlError('RAFTCTL_CHANGE_IN_FLIGHT', 'this node is just joining a cluster', {
+        hint: 'Try again in a moment.',
+      })
+    }
+    return this.#uploads.begin(bytes, this.storeId)
   }
 
   /** Every caller waits for the same end; a failure on the way counts, if it is the first. */
@@ -263,7 +287,7 @@ class NodeProcess implements NodeHost {
     this.#finish(this.#failure)
   }
 
-  async #join({identity, membership, firstRecord}: JoinPlan): Promise<void> {
+  async #join({identity, membership, firstRecord, restores}: JoinPlan): Promise<void> {
     if (this.#stopping) throw new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node is stopping')
     const held = this.#directory.identity
     if (held) {
@@ -272,11 +296,7 @@ class NodeProcess implements NodeHost {
         held.nodeId === identity.nodeId &&
         held.storeId === identity.storeId
       if (same) return
-      throw new RaftctlError(
-        'RAFTCTL_NOT_PRISTINE',
-        `this node is member ${held.nodeId} of cluster ${held.clusterId}`,
-        {hint: 'Give the new member an empty data directory.', details: {...held}},
-      )
+      throw taken(held)
     }
     if (identity.storeId !== this.storeId) {
       throw new RaftctlError(
@@ -287,10 +307,13 @@ class NodeProcess implements NodeHost {
         },
       )
     }
-    await this.#prepareLog(firstRecord)
+    if (restores === undefined) await this.#prepareLog(firstRecord)
+    else
+      await this.#uploads.unpack(restores, {identity, group: GROUP, membership: () => membership})
     // From here on the node is that member, whatever happens: everything before counts for nothing.
     try {
       await this.#directory.writeIdentity(identity)
+      await this.#uploads.sweep({isPristine: false})
       await this.#openGroup(identity)
     } catch (error) {
       // The directory may be a member's now, which only a restart takes up.
@@ -420,4 +443,12 @@ class NodeProcess implements NodeHost {
   #log(level: LogRecord['level'], event: string, fields: object = {}): void {
     this.#options.log({level, event, ...fields})
   }
+}
+
+function taken(held: NodeIdentity): RaftctlError {
+  return new RaftctlError(
+    'RAFTCTL_NOT_PRISTINE',
+    `this node is member ${held.nodeId} of cluster ${held.clusterId}`,
+    {hint: 'Give the new member an empty data directory.', details: {...held}},
+  )
 }

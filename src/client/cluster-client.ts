@@ -1,4 +1,5 @@
 import {RaftctlError} from '../errors.js'
+import {membershipToWire} from '../rpc/codec.js'
 import type * as wire from '../rpc/gen/raftctl/v1/cluster.js'
 import type {KeyValueServiceClient} from '../rpc/gen/raftctl/v1/kv.js'
 import {securityOf} from '../rpc/security.js'
@@ -10,6 +11,7 @@ import {readLog} from './log-reader.js'
 import {Pipeline} from './pipeline.js'
 import {type Attempt, Router} from './router.js'
 import {downloadSnapshot} from './snapshot-reader.js'
+import {type SnapshotWrite, type Uploaded, uploadSnapshot} from './snapshot-writer.js'
 import type * as types from './types.js'
 import {watchChanges} from './watch-reader.js'
 import {
@@ -29,6 +31,14 @@ export interface JoinPlan {
   readonly clusterId: string
   readonly nodeId: number
   readonly storeId: string
+}
+
+/** The place of a node in a cluster that begins with a snapshot. */
+export interface RestoredJoinPlan extends JoinPlan {
+  /** Of the snapshot's file, in hex. */
+  readonly sha256: string
+  /** The new cluster's, or that of a node that has joined it already. */
+  readonly membership: Parameters<typeof membershipToWire>[0] | {readonly of: string}
 }
 
 /**
@@ -159,8 +169,43 @@ export class ClusterClient {
       storeId: plan.storeId,
       membership,
       firstRecord: Buffer.alloc(0),
+      restores: Buffer.alloc(0),
     }
     await unary(address, node.cluster.join.bind(node.cluster), request, this.#time()).catch(rethrow)
+  }
+
+  /**
+   * The pristine node at `address` gets a snapshot file, checks all of it, and stays pristine.
+   * RAFTCTL_NOT_PRISTINE, RAFTCTL_DATA_DAMAGED.
+   */
+  uploadSnapshot(
+    address: string,
+    file: Pick<SnapshotWrite, 'sizeBytes' | 'pieces' | 'checkMs' | 'onBytes'>,
+  ): Promise<Uploaded> {
+    const {timeoutMs, signal} = this
+    return uploadSnapshot(this.#connections.to(address), {...file, timeoutMs, signal})
+  }
+
+  /**
+   * Makes a node a member of the new cluster that begins with the snapshot that it was sent. Idempotent.
+   * RAFTCTL_NOT_PRISTINE, RAFTCTL_WRONG_STORE, RAFTCTL_REFUSED: it holds no such upload.
+   */
+  async joinRestored(address: string, plan: RestoredJoinPlan, timeoutMs: number): Promise<void> {
+    const node = this.#connections.to(address)
+    const {membership} = plan
+    const request: wire.JoinRequest = {
+      clusterId: plan.clusterId,
+      nodeId: BigInt(plan.nodeId),
+      storeId: plan.storeId,
+      membership:
+        'of' in membership
+          ? (await this.#statusOf(membership.of)).membership
+          : membershipToWire(membership),
+      firstRecord: Buffer.alloc(0),
+      restores: Buffer.from(plan.sha256, 'hex'),
+    }
+    const method = node.cluster.join.bind(node.cluster)
+    await unary(address, method, request, this.#time(timeoutMs)).catch(rethrow)
   }
 
   async changeMembership(
@@ -372,6 +417,11 @@ export class ClusterClient {
   close(): void {
     for (const pipeline of this.#pipelines) pipeline.destroy()
     this.#connections.close()
+  }
+
+  #statusOf(address: string): Promise<wire.StatusResponse> {
+    const {cluster} = this.#connections.to(address)
+    return unary(address, cluster.status.bind(cluster), {}, this.#time()).catch(rethrow)
   }
 
   #time(timeoutMs = this.timeoutMs) {

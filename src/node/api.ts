@@ -3,7 +3,7 @@
  * `NodeHost` is the process around it, which may still be pristine.
  */
 import type {ChangeOrigin, Membership} from '../raft/membership.js'
-import type {Message} from '../raft/messages.js'
+import type {Message, SnapshotMeta} from '../raft/messages.js'
 import type {RaftStatus} from '../raft/status.js'
 import type {Entry, LogIndex, NodeId, Term} from '../raft/types.js'
 import type {Durations} from './histogram.js'
@@ -185,10 +185,22 @@ export interface NodeHost {
    * RAFTCTL_NOT_PRISTINE, RAFTCTL_WRONG_STORE.
    */
   join(plan: JoinPlan): Promise<void>
+  /** Takes a snapshot that a pristine node is to begin with; ends an earlier one. RAFTCTL_NOT_PRISTINE. */
+  receiveUpload(bytes: number): Promise<SnapshotUpload>
+}
+
+/** A file on its way to a pristine node; nothing else of the node changes. */
+export interface SnapshotUpload {
+  write(piece: Uint8Array): Promise<void>
+  /** Once all of it is verified, each record too. RAFTCTL_DATA_DAMAGED. */
+  finish(): Promise<{readonly sha256: string; readonly header: SnapshotMeta}>
+  abort(): void
 }
 
 export interface JoinPlan {
   readonly identity: NodeIdentity
   readonly membership: Membership
   readonly firstRecord: Uint8Array | undefined
+  /** SHA-256 in hex of the uploaded snapshot that a new cluster begins with. */
+  readonly restores?: string | undefined
 }

@@ -36,13 +36,7 @@ export async function initialiseNodes(
   checkDistinct(nodes)
   for (const node of nodes) checkAdvertised(node)
   const begun = clusterOf(nodes)
-  if (taken !== undefined && begun !== taken) {
-    throw new RaftctlError(
-      'RAFTCTL_CLUSTER_EXISTS',
-      `the name stands for cluster ${taken}, which these nodes are not`,
-      {hint: 'Take another --name, or run "raftctl context remove" first.'},
-    )
-  }
+  if (taken !== undefined && begun !== taken) throw nameTaken(taken)
   const clusterId = begun ?? randomBytes(16).toString('hex')
   const changed = nodes.some(node => node.clusterId === '')
   if (changed) await client.initialise(endpoints[0]!, clusterId, votersOf(nodes), origin)
@@ -50,8 +44,16 @@ export async function initialiseNodes(
   return {changed, clusterId, status: await client.clusterStatus()}
 }
 
+export function nameTaken(clusterId: string): RaftctlError {
+  return new RaftctlError(
+    'RAFTCTL_CLUSTER_EXISTS',
+    `the name stands for cluster ${clusterId}, which these nodes are not`,
+    {hint: 'Take another --name, or run "raftctl context remove" first.'},
+  )
+}
+
 /** The cluster that some of the nodes are in already; undefined for none. */
-function clusterOf(nodes: readonly NodeStatus[]): string | undefined {
+export function clusterOf(nodes: readonly NodeStatus[]): string | undefined {
   const members = nodes.filter(node => node.clusterId !== '')
   const [first] = members
   const other = members.find(node => node.clusterId !== first?.clusterId)
@@ -73,7 +75,7 @@ function clusterOf(nodes: readonly NodeStatus[]): string | undefined {
   return first?.clusterId
 }
 
-function checkDistinct(nodes: readonly NodeStatus[]): void {
+export function checkDistinct(nodes: readonly NodeStatus[]): void {
   for (const [i, node] of nodes.entries()) {
     const twin = nodes.slice(0, i).find(({storeId}) => storeId === node.storeId)
     if (!twin) continue
@@ -86,7 +88,7 @@ function checkDistinct(nodes: readonly NodeStatus[]): void {
 }
 
 /** The others will dial what a node says of itself, so that has to lead somewhere. */
-function checkAdvertised({endpoint, address}: NodeStatus): void {
+export function checkAdvertised({endpoint, address}: NodeStatus): void {
   if (!address.startsWith('0.0.0.0:') && !address.startsWith('[::]:')) return
   throw new RaftctlError(
     'RAFTCTL_USAGE',
@@ -96,7 +98,7 @@ function checkAdvertised({endpoint, address}: NodeStatus): void {
 }
 
 /** Ids follow the order given. A name that two nodes have, such as a host's, is nobody's. */
-function votersOf(nodes: readonly NodeStatus[]) {
+export function votersOf(nodes: readonly NodeStatus[]) {
   return nodes.map(({name, address}) => {
     const isUnique = nodes.filter(other => other.name === name).length === 1
     return {name: isUnique && !/^\d+$/.test(name) ? name : '', address}

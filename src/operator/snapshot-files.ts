@@ -226,7 +226,7 @@ export async function restoreSnapshot(path: string, options: RestoreOptions): Pr
   return {clusterId, nodeId: id, address, dataDir, index, term, ...counts, fromClusterId}
 }
 
-async function checkContent(
+export async function checkContent(
   fs: FileSystem,
   path: string,
 ): Promise<{keys: number; sessions: number}> {
@@ -238,7 +238,7 @@ async function checkContent(
   }
 }
 
-async function sha256Of(fs: FileSystem, path: string): Promise<string> {
+export async function sha256Of(fs: FileSystem, path: string): Promise<string> {
   const file = fs.open(path, 'read')
   const hash = createHash('sha256')
   const chunk = new Uint8Array(HASH_CHUNK_BYTES)
@@ -265,7 +265,7 @@ function refuseTaken(fs: FileSystem, path: string, overwrite: boolean): void {
   })
 }
 
-function existingFile(path: string): string {
+export function existingFile(path: string): string {
   try {
     return realpathSync(path)
   } catch (cause) {

@@ -5,6 +5,7 @@
 import type * as grpc from '@grpc/grpc-js'
 import {RaftctlError} from '../errors.js'
 import {type LogSink, NO_LOG} from './log.js'
+import {MessageReader} from './message-reader.js'
 import {toServiceError} from './status.js'
 
 /** A service and what answers its calls; the handlers may fail with a RaftctlError. */
@@ -40,6 +41,21 @@ export function serverStream<Request, Response>(
     answer(call.request, responseStream(call)).then(
       () => call.end(),
       error => call.emit('error', toServiceError(error)),
+    )
+  }
+}
+
+export function clientStream<Request, Response>(
+  answer: (messages: MessageReader<Request>) => Promise<Response>,
+): grpc.handleClientStreamingCall<Request, Response> {
+  return (call, callback) => {
+    answer(new MessageReader<Request>(call)).then(
+      response => callback(null, response),
+      error => {
+        callback(toServiceError(error))
+        // What is still on its way is nobody's.
+        call.resume()
+      },
     )
   }
 }

@@ -6,6 +6,7 @@
  *   groups/<group>/wal/        openWal
  *   groups/<group>/snapshots/  openSnapshotStore
  *   groups/<group>/state/      the state machine's own
+ *   groups/<group>/*.partial   SnapshotUploads, and groups/<group>/store
  */
 import {crc32} from 'node:zlib'
 import {RaftctlError} from '../errors.js'
@@ -36,6 +37,12 @@ export interface GroupPaths {
   readonly wal: string
   readonly snapshots: string
   readonly state: string
+  /** A snapshot that an operator sends to a pristine node. */
+  readonly upload: string
+  /** The store id that a pristine node keeps from its first upload on, so that it is known again. */
+  readonly store: string
+  /** There while a pristine node unpacks one: without node.json beside it, nothing here counts. */
+  readonly marker: string
 }
 
 export interface DataDirectory {
@@ -84,7 +91,14 @@ export function readIdentity(fs: FileSystem, path: string): NodeIdentity | undef
 
 export function groupPaths(path: string, group: GroupId): GroupPaths {
   const base = `${path}/groups/${group}`
-  return {wal: `${base}/wal`, snapshots: `${base}/snapshots`, state: `${base}/state`}
+  return {
+    wal: `${base}/wal`,
+    snapshots: `${base}/snapshots`,
+    state: `${base}/state`,
+    upload: `${base}/upload${PARTIAL}`,
+    store: `${base}/store`,
+    marker: `${base}/unpacking${PARTIAL}`,
+  }
 }
 
 class LockedDirectory implements DataDirectory {

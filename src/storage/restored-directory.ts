@@ -10,7 +10,7 @@ import {RaftctlError} from '../errors.js'
 import type {NodeIdentity} from '../node/ports.js'
 import type {Membership} from '../raft/membership.js'
 import type {GroupId} from '../raft/types.js'
-import {encodeIdentity, groupPaths} from './data-directory.js'
+import {encodeIdentity, type GroupPaths, groupPaths} from './data-directory.js'
 import {ensureDirectory, type FileSystem, PARTIAL, writeWholeFile} from './file-system.js'
 import {
   openSnapshotFile,
@@ -43,7 +43,7 @@ export async function restoreDataDirectory(
   fs: FileSystem,
   path: string,
   file: string,
-  {identity, group, membership, wal: walOptions}: Restoring,
+  restoring: Restoring,
 ): Promise<void> {
   refuseUsed(fs, path)
   await verifySnapshotFile(fs, file)
@@ -52,44 +52,55 @@ export async function restoreDataDirectory(
   try {
     refuseUsed(fs, path)
     const marker = `${path}/${MARKER}`
-    const paths = groupPaths(path, group)
     if (fs.kindOf(marker) === undefined) fs.open(marker, 'create').close()
     await fs.syncDirectory(path)
-    for (const directory of [paths.wal, paths.snapshots]) await empty(fs, directory)
-
-    const source = openSnapshotFile(fs, file)
-    const {index, term, createdMs, membership: was} = source.header
-    try {
-      const {clusterId} = identity
-      const meta = {index, term, createdMs, clusterId, groupId: group, membership: membership(was)}
-      await ensureDirectory(fs, paths.snapshots)
-      const target = `${paths.snapshots}/${snapshotId(index, term)}.snap`
-      const making = fs.open(`${target}${PARTIAL}`, 'create')
-      try {
-        await writeSnapshotFile(fs, making, meta, readBlocks(fs, source), () => {})
-      } finally {
-        making.close()
-      }
-      await verifySnapshotFile(fs, `${target}${PARTIAL}`)
-      fs.rename(`${target}${PARTIAL}`, target)
-      await fs.syncDirectory(paths.snapshots)
-    } finally {
-      source.file.close()
-    }
-
-    const {wal} = await openWal(fs, paths.wal, walOptions)
-    const hardState = {term, votedFor: undefined, commitIndex: index}
-    await wal.append({reset: {index, term}, hardState, entries: []})
-    // Rejects too when the segment before the reset could not be removed.
-    await wal.compact(index)
-    await wal.close()
-    const encoded = new TextEncoder().encode(encodeIdentity(identity))
+    await fillGroup(fs, groupPaths(path, restoring.group), file, restoring)
+    const encoded = new TextEncoder().encode(encodeIdentity(restoring.identity))
     await writeWholeFile(fs, `${path}/${IDENTITY_FILE}`, encoded)
     fs.remove(marker)
     await fs.syncDirectory(path)
   } finally {
     await lock.release()
   }
+}
+
+/**
+ * The group's part of a directory: the snapshot under its new identity, and a log that begins after it.
+ * What an earlier attempt left there goes first.
+ */
+export async function fillGroup(
+  fs: FileSystem,
+  paths: GroupPaths,
+  file: string,
+  {identity, group, membership, wal: walOptions}: Restoring,
+): Promise<void> {
+  for (const directory of [paths.wal, paths.snapshots]) await emptyDirectory(fs, directory)
+  const source = openSnapshotFile(fs, file)
+  const {index, term, createdMs, membership: was} = source.header
+  try {
+    const {clusterId} = identity
+    const meta = {index, term, createdMs, clusterId, groupId: group, membership: membership(was)}
+    await ensureDirectory(fs, paths.snapshots)
+    const target = `${paths.snapshots}/${snapshotId(index, term)}.snap`
+    const making = fs.open(`${target}${PARTIAL}`, 'create')
+    try {
+      await writeSnapshotFile(fs, making, meta, readBlocks(fs, source), () => {})
+    } finally {
+      making.close()
+    }
+    await verifySnapshotFile(fs, `${target}${PARTIAL}`)
+    fs.rename(`${target}${PARTIAL}`, target)
+    await fs.syncDirectory(paths.snapshots)
+  } finally {
+    source.file.close()
+  }
+
+  const {wal} = await openWal(fs, paths.wal, walOptions)
+  const hardState = {term, votedFor: undefined, commitIndex: index}
+  await wal.append({reset: {index, term}, hardState, entries: []})
+  // Rejects too when the segment before the reset could not be removed.
+  await wal.compact(index)
+  await wal.close()
 }
 
 function refuseUsed(fs: FileSystem, path: string): void {
@@ -104,8 +115,8 @@ function refuseUsed(fs: FileSystem, path: string): void {
   })
 }
 
-/** What an earlier restore left there that did not come to its end. */
-async function empty(fs: FileSystem, directory: string): Promise<void> {
+/** Removes the files of a directory that may not be there. */
+export async function emptyDirectory(fs: FileSystem, directory: string): Promise<void> {
   if (fs.kindOf(directory) === undefined) return
   for (const name of fs.list(directory)) fs.remove(`${directory}/${name}`)
   await fs.syncDirectory(directory)

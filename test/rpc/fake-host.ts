@@ -168,6 +168,10 @@ export class FakeHost implements NodeHost {
   readonly joins: JoinPlan[] = []
   failJoin: Error | undefined
 
+  receiveUpload(): Promise<never> {
+    return Promise.reject(new Error('not in this test'))
+  }
+
   join(plan: JoinPlan): Promise<void> {
     if (this.failJoin) return Promise.reject(this.failJoin)
     if (this.identity) return Promise.reject(new RaftctlError('RAFTCTL_NOT_PRISTINE', 'again'))

@@ -7,6 +7,7 @@ import type {FileSystem} from '../../src/storage/file-system.js'
 import {restoreDataDirectory} from '../../src/storage/restored-directory.js'
 import {writeSnapshotFile} from '../../src/storage/snapshot-file.js'
 import {openSnapshotStore} from '../../src/storage/snapshot-store.js'
+import {SnapshotUploads} from '../../src/storage/snapshot-upload.js'
 import {openWal} from '../../src/storage/wal/wal.js'
 import {MISHAPS, strikeEach} from './every-fault.js'
 import {SMALL} from './log-helpers.js'
@@ -15,7 +16,9 @@ const FILE = '/backup.snap'
 const DIRECTORY = '/data'
 const GROUP = groupId(1)
 const identity = {clusterId: 'new', nodeId: nodeId(1), storeId: 's'}
-const {wal: WAL, snapshots: SNAPSHOTS} = groupPaths(DIRECTORY, GROUP)
+const STORE_ID = 'a'.repeat(32)
+const PATHS = groupPaths(DIRECTORY, GROUP)
+const {wal: WAL, snapshots: SNAPSHOTS} = PATHS
 
 function voterAt(address: string, index: number): Membership {
   return {
@@ -113,3 +116,74 @@ for (const mishap of MISHAPS) {
     expect(struck).toBeGreaterThan(20)
   })
 }
+
+const uploadsOf = (fs: FileSystem) => new SnapshotUploads(fs, PATHS, async () => {})
+
+/** What a pristine node does with a file that it is sent, and with its place in the new cluster. */
+async function takeUpload(fs: FileSystem, file: Uint8Array): Promise<void> {
+  const data = await openDataDirectory(fs, DIRECTORY)
+  const uploads = uploadsOf(fs)
+  await uploads.sweep({isPristine: true})
+  const upload = await uploads.begin(file.length, STORE_ID)
+  for (let at = 0; at < file.length; at += 30_000) await upload.write(file.slice(at, at + 30_000))
+  const {sha256} = await upload.finish()
+  const membership = ({index}: Membership) => voterAt('new:1', index)
+  await uploads.unpack(sha256, {identity, group: GROUP, membership, wal: SMALL})
+  await data.writeIdentity(identity)
+  await uploads.sweep({isPristine: false})
+  await data.release()
+}
+
+for (const mishap of MISHAPS) {
+  test(`whatever is struck by "${mishap}", a node that is sent a snapshot is whole, or pristine and the same store`, async () => {
+    const source = new SimFileSystem()
+    await writeBackup(source)
+    const file = source.content(FILE)
+
+    const struck = await strikeEach({
+      mishap,
+      act: fs => takeUpload(fs, file),
+      check: async ({fs}) => {
+        const isThere = fs.kindOf(DIRECTORY) === 'directory'
+        const isNode = isThere && readIdentity(fs, DIRECTORY) !== undefined
+        if (!isNode) {
+          if (isThere) await (await openDataDirectory(fs, DIRECTORY)).release()
+          await uploadsOf(fs).sweep({isPristine: true})
+          for (const path of [WAL, SNAPSHOTS]) {
+            expect(fs.kindOf(path) === undefined ? [] : fs.list(path)).toEqual([])
+          }
+          expect([undefined, STORE_ID]).toContain(SnapshotUploads.heldStoreId(fs, PATHS))
+          await takeUpload(fs, file)
+        }
+        await uploadsOf(fs).sweep({isPristine: false})
+        await expectRestored(fs)
+        expect(fs.list(`${DIRECTORY}/groups/1`)).toEqual(['snapshots', 'wal'])
+      },
+    })
+
+    expect(struck).toBeGreaterThan(30)
+  })
+}
+
+test('an upload that is cut, too long or damaged leaves a pristine node', async () => {
+  const source = new SimFileSystem()
+  await writeBackup(source)
+  const file = source.content(FILE)
+  const fs = new SimFileSystem()
+  await openDataDirectory(fs, DIRECTORY)
+  const uploads = uploadsOf(fs)
+
+  const short = await uploads.begin(file.length, STORE_ID)
+  await short.write(file.slice(0, 100))
+  await expect(short.finish()).rejects.toMatchObject({code: 'RAFTCTL_USAGE'})
+  await expect(short.write(file)).rejects.toMatchObject({code: 'RAFTCTL_USAGE'})
+  const next = await uploads.begin(file.length, STORE_ID)
+  await expect(short.write(file)).rejects.toMatchObject({code: 'RAFTCTL_REFUSED'})
+  file[70_000]! ^= 1
+  await next.write(file)
+  await expect(next.finish()).rejects.toMatchObject({code: 'RAFTCTL_DATA_DAMAGED'})
+  next.abort()
+
+  expect(fs.list(`${DIRECTORY}/groups/1`)).toEqual(['store'])
+  expect(SnapshotUploads.heldStoreId(fs, PATHS)).toBe(STORE_ID)
+})

@@ -1,4 +1,5 @@
 import type {Snapshot} from '../../client/types.js'
+import type {RestoredNodes} from '../../operator/restore-nodes.js'
 import type {Restored, SavedSnapshot, SnapshotDescription} from '../../operator/snapshot-files.js'
 import type {View} from '../output.js'
 
@@ -75,6 +76,20 @@ export function restoredView(restored: Restored, next: string): View {
       `cluster  ${clusterId}, from ${fromClusterId}`,
       `position index ${index}, term ${term}; ${keys} keys, ${sessions} sessions`,
       `next     ${next}`,
+    ],
+    ids: [clusterId],
+  }
+}
+
+export function restoredNodesView(restored: RestoredNodes): View {
+  const {changed, clusterId, index, term, keys, sessions, fromClusterId, nodes, status} = restored
+  return {
+    lines: [
+      changed ? `restored into ${nodes.length} nodes` : 'restored already; nothing was changed',
+      `cluster  ${clusterId}, from ${fromClusterId}`,
+      `position index ${index}, term ${term}; ${keys} keys, ${sessions} sessions`,
+      ...nodes.map(({nodeId, address}) => `member   ${nodeId} at ${address}`),
+      `leader   ${status.leaderId ?? 'none'}`,
     ],
     ids: [clusterId],
   }

@@ -43,6 +43,8 @@ const NEEDS: Readonly<Record<string, Need>> = {
   '/raftctl.v1.SnapshotService/Create': admin,
   '/raftctl.v1.SnapshotService/List': monitor,
   '/raftctl.v1.SnapshotService/Delete': admin,
+  // What a whole cluster is to hold.
+  '/raftctl.v1.SnapshotService/Upload': admin,
   // All data in one file.
   '/raftctl.v1.SnapshotService/Download': admin,
   '/raftctl.v1.MetricsService/Watch': monitor,

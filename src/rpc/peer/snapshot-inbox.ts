@@ -11,6 +11,7 @@ import {malformed, toSafeNumber, toWireNumber} from '../codec.js'
 import type {SnapshotFrame, SnapshotProgress} from '../gen/raftctl/v1/peer.js'
 import {responseStream} from '../handler.js'
 import {SNAPSHOT_CHUNK_BYTES} from '../limits.js'
+import {MessageReader} from '../message-reader.js'
 import {type Acquaintance, checkOpener} from './hello.js'
 import {type IncomingSnapshot, snapshotHeaderFromWire} from './message-codec.js'
 
@@ -64,7 +65,7 @@ export class SnapshotInbox {
   }
 
   async #take(call: Call): Promise<void> {
-    const frames = new FrameReader(call)
+    const frames = new MessageReader<SnapshotFrame>(call)
     const first = await frames.next(HEADER_MS)
     if (first === undefined) return
     if (first.body?.$case !== 'header') throw malformed('a snapshot header was expected')
@@ -96,7 +97,11 @@ export class SnapshotInbox {
     }
   }
 
-  async #receive(call: Call, frames: FrameReader, snapshot: IncomingSnapshot): Promise<void> {
+  async #receive(
+    call: Call,
+    frames: MessageReader<SnapshotFrame>,
+    snapshot: IncomingSnapshot,
+  ): Promise<void> {
     const store = this.#snapshots()
     if (store === undefined || this.#stopped) {
       throw new RaftctlError('RAFTCTL_NODE_STOPPED', 'this node takes no snapshots now')
@@ -151,55 +156,4 @@ function isOlder(one: IncomingSnapshot, other: IncomingSnapshot): boolean {
   const mine = one.message.snapshot
   const theirs = other.message.snapshot
   return mine.term < theirs.term || (mine.term === theirs.term && mine.index < theirs.index)
-}
-
-/** Frames one by one; the stream is read no faster than they are taken. */
-class FrameReader {
-  readonly #call: Call
-  readonly #waiting: SnapshotFrame[] = []
-  #over = false
-  #failure: RaftctlError | undefined
-  #wake: () => void = () => {}
-
-  constructor(call: Call) {
-    this.#call = call
-    call.on('data', (frame: SnapshotFrame) => {
-      if (this.#over) return
-      this.#waiting.push(frame)
-      call.pause()
-      this.#wake()
-    })
-    for (const event of ['end', 'cancelled', 'close']) call.on(event, () => this.#end())
-  }
-
-  /** undefined: the sender has ended or gone. Rejects when cut, or after `ms`. */
-  async next(ms?: number): Promise<SnapshotFrame | undefined> {
-    const late = new RaftctlError('RAFTCTL_TIMED_OUT', `nothing came within ${ms} ms`)
-    const timer = ms === undefined ? undefined : setTimeout(() => this.cut(late), ms)
-    try {
-      for (;;) {
-        if (this.#failure !== undefined) throw this.#failure
-        const frame = this.#waiting.shift()
-        if (frame !== undefined) return frame
-        if (this.#over) return undefined
-        this.#call.resume()
-        await new Promise<void>(resolve => {
-          this.#wake = resolve
-        })
-      }
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  cut(error: RaftctlError): void {
-    this.#failure ??= error
-    this.#over = true
-    this.#wake()
-  }
-
-  #end(): void {
-    this.#over = true
-    this.#wake()
-  }
 }

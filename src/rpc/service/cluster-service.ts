@@ -111,6 +111,10 @@ async function join(host: NodeHost, request: JoinRequest): Promise<Record<string
   }
   const firstRecord = request.firstRecord.length === 0 ? undefined : request.firstRecord
   if (firstRecord !== undefined) checkFirstRecord(firstRecord, membership)
+  const restores = request.restores.length === 0 ? undefined : request.restores.toString('hex')
+  if (firstRecord !== undefined && restores !== undefined) {
+    throw malformed('a cluster begins with a first record or with a snapshot')
+  }
 
   if (host.identity !== undefined) checkSameJoin(host, identity, firstRecord)
   else {
@@ -121,7 +125,7 @@ async function join(host: NodeHost, request: JoinRequest): Promise<Record<string
         {hint: 'Repeat the command: it looks at the node again.'},
       )
     }
-    await host.join({identity, membership, firstRecord})
+    await host.join({identity, membership, firstRecord, restores})
   }
   return {}
 }

@@ -71,6 +71,7 @@ export async function initialise(
       nodeId: toWireNumber(identity.nodeId),
       membership: membershipToWire(membership),
       firstRecord: asBuffer(firstRecord),
+      restores: Buffer.alloc(0),
     })
   })
   const results = await Promise.allSettled(others)

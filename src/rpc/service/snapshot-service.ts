@@ -1,14 +1,23 @@
 import {RaftctlError} from '../../errors.js'
 import type {NodeHost, NodeRuntimeApi} from '../../node/api.js'
-import {asBuffer, snapshotToWire, toSafeNumber, toWireNumber} from '../codec.js'
+import {asBuffer, malformed, snapshotToWire, toSafeNumber, toWireNumber} from '../codec.js'
 import {
   type DownloadSnapshotRequest,
   type SnapshotPiece,
   type SnapshotServiceServer,
   SnapshotServiceService,
+  type UploadFrame,
+  type UploadResponse,
 } from '../gen/raftctl/v1/snapshot.js'
-import {type ResponseStream, type ServiceEntry, serverStream, unary} from '../handler.js'
+import {
+  clientStream,
+  type ResponseStream,
+  type ServiceEntry,
+  serverStream,
+  unary,
+} from '../handler.js'
 import {SNAPSHOT_CHUNK_BYTES} from '../limits.js'
+import type {MessageReader} from '../message-reader.js'
 import {runtimeOf} from './not-initialised.js'
 
 export function snapshotService(host: NodeHost): ServiceEntry {
@@ -27,9 +36,40 @@ export function snapshotService(host: NodeHost): ServiceEntry {
       await runtimeOf(host).deleteSnapshot(id)
       return {}
     }),
+    upload: clientStream(frames => upload(host, frames)),
     download: serverStream((request, stream) => download(runtimeOf(host), request, stream)),
   }
   return {definition: SnapshotServiceService, handlers}
+}
+
+/** How long the next piece of an upload may take. */
+const UPLOAD_SILENCE_MS = 60_000
+
+async function upload(host: NodeHost, frames: MessageReader<UploadFrame>): Promise<UploadResponse> {
+  const first = await frames.next(UPLOAD_SILENCE_MS)
+  if (first?.body?.$case !== 'header') throw malformed('the size of the file was expected')
+  const sizeBytes = toSafeNumber(first.body.value.sizeBytes)
+  const incoming = await host.receiveUpload(sizeBytes)
+  try {
+    for (let at = 0; at < sizeBytes; ) {
+      const frame = await frames.next(UPLOAD_SILENCE_MS)
+      if (frame?.body?.$case !== 'piece' || frame.body.value.length === 0) {
+        throw malformed('the next bytes of the file were expected')
+      }
+      await incoming.write(frame.body.value)
+      at += frame.body.value.length
+    }
+    const {sha256, header} = await incoming.finish()
+    const {index, term} = header
+    return {
+      sha256: Buffer.from(sha256, 'hex'),
+      index: toWireNumber(index),
+      term: toWireNumber(term),
+    }
+  } catch (error) {
+    incoming.abort()
+    throw error
+  }
 }
 
 /** As fast as the caller takes it; the file stays readable though it is dropped meanwhile. */

@@ -247,6 +247,7 @@ describe('joining', () => {
       storeId: node.host.storeId,
       membership: membershipToWire({...membership, members, origin: NO_ORIGIN}),
       firstRecord: Buffer.alloc(0),
+      restores: Buffer.alloc(0),
       ...change,
     }
   }
