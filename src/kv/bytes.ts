@@ -5,16 +5,9 @@
 export type ByteString = string
 
 const TWO_TO_32 = 0x1_0000_0000
-// String.fromCharCode takes its bytes as arguments, which the stack must hold.
-const SPREAD_MAX = 4096
 
 export function toByteString(bytes: Uint8Array): ByteString {
-  let text = ''
-  for (let start = 0; start < bytes.length; start += SPREAD_MAX) {
-    const part = bytes.subarray(start, start + SPREAD_MAX)
-    text += String.fromCharCode.apply(null, part as unknown as number[])
-  }
-  return text
+  return Buffer.prototype.latin1Slice.call(bytes, 0, bytes.length)
 }
 
 export function fromByteString(text: ByteString): Uint8Array {

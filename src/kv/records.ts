@@ -138,7 +138,8 @@ export function decodeHistory(index: number, bytes: Uint8Array): MembershipRecor
 }
 
 export function encodeValue(version: number, value: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(VALUE_HEADER_BYTES + value.length)
+  // Small ones share a buffer with their neighbours: they go to the store together.
+  const bytes = Buffer.allocUnsafe(VALUE_HEADER_BYTES + value.length)
   writeUint64(bytes, 0, version)
   bytes.set(value, VALUE_HEADER_BYTES)
   return bytes

@@ -22,6 +22,7 @@ const KIND_BY_CODE: readonly (EntryKind | undefined)[] = [
   'membership',
 ]
 const TWO_TO_32 = 0x1_0000_0000
+const EMPTY = new Uint8Array(0)
 
 /** Makes the entry and its record. `data` is copied, so that the caller may reuse its buffer. */
 export function encodeEntry(
@@ -30,7 +31,7 @@ export function encodeEntry(
   kind: EntryKind,
   data: Uint8Array = EMPTY,
 ): Entry {
-  const record = new Uint8Array(ENTRY_HEADER_BYTES + data.length)
+  const record = takeBytes(ENTRY_HEADER_BYTES + data.length)
   record[0] = CODE_BY_KIND[kind]
   writeUint64(record, 8, term)
   writeUint64(record, 16, index)
@@ -64,7 +65,24 @@ export function positionOf(entry: Entry): LogPosition {
   return {index: entry.index, term: entry.term}
 }
 
-const EMPTY = new Uint8Array(0)
+/**
+ * Small records share a buffer, which goes when the last of them does: they come and go in the order
+ * of the log, and a buffer for each would cost more than all else that is done with it.
+ */
+const SLAB_BYTES = 64 * 1024
+let slab = EMPTY
+let slabUsed = 0
+
+/** Zeros. */
+function takeBytes(size: number): Uint8Array {
+  if (size > SLAB_BYTES / 8) return new Uint8Array(size)
+  if (slabUsed + size > slab.length) {
+    slab = new Uint8Array(SLAB_BYTES)
+    slabUsed = 0
+  }
+  slabUsed += size
+  return slab.subarray(slabUsed - size, slabUsed)
+}
 
 function writeUint64(bytes: Uint8Array, offset: number, value: number): void {
   let low = value >>> 0
