@@ -590,6 +590,7 @@ export class RaftNode {
         return
       }
     }
+    raft.commitNewsDue = true
     raft.heartbeatElapsedTicks++
     if (raft.heartbeatElapsedTicks >= raft.config.heartbeatTicks) broadcastHeartbeat(raft)
     tickSnapshots(raft)

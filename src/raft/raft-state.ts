@@ -80,6 +80,9 @@ export class RaftState {
   /** Leaders: index of the blank entry that began their term. */
   termStartIndex: LogIndex = logIndex(0)
 
+  /** Leaders: commits are told now, also to peers for whom there are no entries. */
+  commitNewsDue = false
+
   readRound = 0
   /** Leaders: barriers waiting for a round of heartbeats. */
   reads: PendingRead[] = []
@@ -176,6 +179,8 @@ export class RaftState {
     const index = logIndex(Math.min(reached, this.log.lastIndex))
     if (index <= this.log.commitIndex || this.log.term(index) !== this.currentTerm) return false
     this.log.commitTo(index)
+    // A membership is in force on a member once it knows of the commit, so that is said at once.
+    if (this.pendingMembershipIndex > this.log.lastApplied) this.commitNewsDue = true
     let done = 0
     while (done < this.uncommitted.length && this.uncommitted[done]!.index <= index) {
       this.uncommittedBytes -= this.uncommitted[done]!.bytes

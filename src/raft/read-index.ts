@@ -8,7 +8,7 @@
 import type {ReadIndex, ReadIndexResponse} from './messages.js'
 import {quorumValue} from './quorum.js'
 import type {RaftState} from './raft-state.js'
-import type {NodeId} from './types.js'
+import type {LogIndex, NodeId} from './types.js'
 
 export type ReadIndexOutcome =
   | {readonly kind: 'accepted'; readonly token: number}
@@ -78,10 +78,17 @@ export function confirmReads(raft: RaftState): void {
     if (read.index === undefined || read.round > confirmed) return true
     const {token, index, from} = read
     if (from === undefined) raft.readStates.push({token, index})
-    else raft.sendNow({kind: 'read-index-response', to: from, token, index})
+    else answerForwarded(raft, from, token, index)
     return false
   })
   raft.reads = waiting
+}
+
+function answerForwarded(raft: RaftState, to: NodeId, token: number, index: LogIndex): void {
+  raft.sendNow({kind: 'read-index-response', to, token, index})
+  // It reads once it has applied that much, so it is told of the commit now.
+  const progress = raft.progress.get(to)
+  if (progress && progress.sentCommit < index) progress.askAgain = true
 }
 
 function addRead(raft: RaftState, token: number, from: NodeId | undefined): void {

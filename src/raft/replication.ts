@@ -22,6 +22,9 @@ const LAGGING_WINDOW = 4
 
 /** Sends each peer what it lacks, as far as its window allows. */
 export function sendAppends(raft: RaftState): void {
+  // News of a commit travels with the next entries, or alone with the next tick: sent at once it would
+  // double the messages of a busy leader. A transfer lets no entries follow.
+  const tellsCommits = raft.commitNewsDue || raft.transferTarget !== undefined
   for (const progress of raft.progress.values()) {
     progress.beginRound(raft.log.lastIndex, raft.tick)
     if (progress.state === 'snapshot') continue
@@ -35,9 +38,11 @@ export function sendAppends(raft: RaftState): void {
       if (!sendAppend(raft, progress)) break
     }
     // News of a commit waits for the window like anything else: the peer may not be listening.
-    const news = progress.sentCommit < raft.log.commitIndex && hasWindow(raft, progress)
+    const isNews = tellsCommits && progress.sentCommit < raft.log.commitIndex
+    const news = isNews && hasWindow(raft, progress)
     if (!done && (news || progress.askAgain)) sendAppend(raft, progress, true)
   }
+  raft.commitNewsDue = false
 }
 
 /**

@@ -427,7 +427,7 @@ describe('log replication (§5.3)', () => {
     )
   })
 
-  test('an entry is committed once a majority holds it, and then applied and told to the others', () => {
+  test('an entry is committed once a majority holds it, and then applied', () => {
     const leader = leaderAt()
     leader.acknowledge(n2, 1)
     leader.perform()
@@ -436,15 +436,56 @@ describe('log replication (§5.3)', () => {
 
     leader.acknowledge(n2, 2)
 
-    const news = {kind: 'append-entries', from: n1, to: n2, term: term(1), prev: at(1, 2)} as const
     const ready = leader.raft.takeReady()!
-    expect(ready).toEqual(
-      readyWith({
-        number: ready.number,
-        sendNow: [message({...news, entries: [], commitIndex: logIndex(2)})],
-        committedEntries: [entry(1, 2, 'x')],
-      }),
+    expect(ready).toEqual(readyWith({number: ready.number, committedEntries: [entry(1, 2, 'x')]}))
+  })
+
+  const news = {kind: 'append-entries', from: n1, to: n2, term: term(1), prev: at(1, 2)} as const
+
+  test('the others are told of a commit with the next entries', () => {
+    const leader = leaderAt()
+    leader.acknowledge(n2, 1)
+    leader.propose('x')
+    leader.perform()
+    leader.acknowledge(n2, 2)
+
+    leader.propose('y')
+
+    expect(leader.raft.takeReady()?.sendNow).toContainEqual(
+      message({...news, entries: [entry(1, 3, 'y')], commitIndex: logIndex(2)}),
     )
+  })
+
+  test('or with the next tick, when no entries follow', () => {
+    const leader = leaderAt()
+    leader.acknowledge(n2, 1)
+    leader.propose('x')
+    leader.perform()
+    leader.acknowledge(n2, 2)
+    leader.perform()
+
+    leader.tick()
+
+    expect(leader.raft.takeReady()?.sendNow).toContainEqual(
+      message({...news, entries: [], commitIndex: logIndex(2)}),
+    )
+  })
+
+  test('or at once, when a member is to read what was committed', () => {
+    const leader = leaderAt()
+    for (const from of [n2, n3]) leader.acknowledge(from, 1)
+    leader.propose('x')
+    leader.perform()
+    for (const from of [n2, n3]) leader.acknowledge(from, 2)
+    leader.perform()
+
+    leader.step({kind: 'read-index', from: n2, token: 7})
+    const [heartbeat] = ofKind(leader.perform(), 'heartbeat')
+    leader.step({kind: 'heartbeat-response', from: n3, readRound: heartbeat!.readRound})
+
+    const sent = leader.raft.takeReady()!.sendNow
+    expect(ofKind([...sent], 'read-index-response')).toHaveLength(1)
+    expect(sent).toContainEqual(message({...news, entries: [], commitIndex: logIndex(2)}))
   })
 
   test('a leader counts itself only once its own write is durable', () => {
@@ -621,6 +662,8 @@ describe('log replication (§5.3)', () => {
       const wanted = leader.log.entries(logIndex(1), logIndex(11), 1e9)
       const got = follower.log.entries(logIndex(1), follower.log.lastIndex(), 1e9)
       expect(got).toEqual(wanted)
+      leader.tick()
+      replicate(leader, follower)
       expect(follower.raft.commitIndex).toBe(11)
     }
   })
@@ -1251,6 +1294,8 @@ describe('leadership transfer (thesis §3.10)', () => {
 
   test('a target that holds everything is told to campaign at once', () => {
     const leader = ready()
+    leader.tick()
+    leader.perform()
 
     expect(leader.raft.transferLeadership(n2)).toEqual({kind: 'accepted'})
     expect(leader.raft.takeReady()?.sendNow).toEqual([
