@@ -4,8 +4,11 @@ import {type ErrorCode, RaftctlError} from '../src/errors.js'
 import type {History, Operation} from '../src/sim/checkers/history.js'
 import type {Random} from './random.js'
 
-/** Short, so that a client whose leader is gone is soon in doubt, and asks for something else. */
-const OPERATION_MS = 1500
+/**
+ * How long one operation may take; by number. The impatient are soon in doubt and go where another
+ * leads by now, while the patient still wait for whoever led before and must not get an old answer.
+ */
+const OPERATION_MS = [200, 400, 800, 1600]
 const THINK_MS_MAX = 20
 
 /** After these nobody knows whether a change took effect. */
@@ -32,7 +35,9 @@ export class HistoryClient {
 
   constructor(options: HistoryClientOptions) {
     this.#options = options
-    this.#client = new ClusterClient({endpoints: options.endpoints, timeoutMs: OPERATION_MS})
+    const {endpoints, number} = options
+    const timeoutMs = OPERATION_MS[number % OPERATION_MS.length]!
+    this.#client = new ClusterClient({endpoints, timeoutMs})
   }
 
   async run(stop: AbortSignal): Promise<void> {
