@@ -19,7 +19,7 @@ interface EtcdNode {
   readonly name: string
   readonly clientUrl: string
   readonly peerUrl: string
-  child?: ChildProcess
+  child?: ChildProcess | undefined
 }
 
 /** Three nodes on loopback; durable as etcd is by default. */
@@ -42,10 +42,15 @@ export class EtcdCluster {
       const local = 'http://127.0.0.1'
       this.#nodes.push({name, clientUrl: `${local}:${client}`, peerUrl: `${local}:${peer}`})
     }
-    for (const node of this.#nodes) node.child = await this.#spawn(node)
+    return this.restart()
+  }
+
+  /** Starts what does not run; host:port of the leader, once there is one. */
+  async restart(): Promise<string> {
+    for (const node of this.#nodes) node.child ??= await this.#spawn(node)
     for (const endMs = performance.now() + READY_MS; performance.now() < endMs; ) {
       for (const {clientUrl} of this.#nodes) {
-        const address = clientUrl.replace('http://', '')
+        const address = addressOf(clientUrl)
         if (await etcdLeader(address).catch(() => false)) return address
       }
       await delay(100)
@@ -53,15 +58,15 @@ export class EtcdCluster {
     throw new Error('etcd has no leader')
   }
 
+  /** kill −9 of the one at `address`; the addresses of the others. */
+  async killOne(address: string): Promise<string[]> {
+    const isIt = ({clientUrl}: EtcdNode) => addressOf(clientUrl) === address
+    await Promise.all(this.#nodes.filter(isIt).map(killNode))
+    return this.#nodes.filter(node => !isIt(node)).map(({clientUrl}) => addressOf(clientUrl))
+  }
+
   async kill(): Promise<void> {
-    await Promise.all(
-      this.#nodes.map(async ({child}) => {
-        if (!child || child.exitCode !== null || child.signalCode !== null) return
-        const gone = new Promise(done => child.once('exit', done))
-        child.kill('SIGKILL')
-        await gone
-      }),
-    )
+    await Promise.all(this.#nodes.map(killNode))
   }
 
   async #spawn({name, clientUrl, peerUrl}: EtcdNode): Promise<ChildProcess> {
@@ -82,4 +87,17 @@ export class EtcdCluster {
       await log.close()
     }
   }
+}
+
+function addressOf(url: string): string {
+  return url.replace('http://', '')
+}
+
+async function killNode(node: EtcdNode): Promise<void> {
+  const {child} = node
+  node.child = undefined
+  if (!child || child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise(done => child.once('exit', done))
+  child.kill('SIGKILL')
+  await gone
 }

@@ -26,13 +26,15 @@ import type {
 import {failureOf} from './call.js'
 import {backoffMs, type Deadline, deadlineAfter, interrupted, pause, spell} from './deadline.js'
 import {bytes, openSession} from './key-value-calls.js'
-import {isPassing, isRepeatable, lastWord, type Router} from './router.js'
+import {isPassing, isRepeatable, lastWord, type Router, replacedBy} from './router.js'
 import type {Session} from './session.js'
 import type {KeyDeleted, KeyFound, KeyPut} from './types.js'
 
 const BATCH_OPERATIONS = 512
 const BATCH_BYTES = 1024 * 1024
-/** Silence with operations in flight, after which the leader is looked for anew. */
+/** Silence with operations in flight, after which the others are asked whether they have a leader. */
+const DOUBT_MS = 300
+/** And after which the leader is looked for anew, whatever they say. */
 const SILENCE_MS = 1500
 const WATCH_MS = 100
 
@@ -81,6 +83,7 @@ export class Pipeline {
   #lastTrouble: RaftctlError | undefined
   #heardMs = 0
   #watch: NodeJS.Timeout | undefined
+  #doubting = false
   #ended: RaftctlError | undefined
 
   constructor(options: PipelineOptions) {
@@ -354,11 +357,24 @@ export class Pipeline {
       this.#watch = undefined
       return
     }
-    const silent = this.#sent.size > 0 && performance.now() - this.#heardMs > SILENCE_MS
-    if (this.#stream !== undefined && silent) {
+    const stream = this.#stream
+    if (stream === undefined || this.#sent.size === 0) return
+    const silentMs = performance.now() - this.#heardMs
+    if (silentMs > SILENCE_MS) {
       const text = `${this.#address} answers nothing`
-      this.#lost(this.#stream, new RaftctlError('RAFTCTL_TIMED_OUT', text))
-    }
+      this.#lost(stream, new RaftctlError('RAFTCTL_TIMED_OUT', text))
+    } else if (silentMs > DOUBT_MS) void this.#doubt(stream)
+  }
+
+  /** Leaves a node that is silent as soon as another leads. */
+  async #doubt(stream: Stream): Promise<void> {
+    if (this.#doubting) return
+    this.#doubting = true
+    const askedMs = performance.now()
+    const leader = await this.#options.router.replacementOf(this.#address)
+    this.#doubting = false
+    if (leader === undefined || this.#heardMs > askedMs) return
+    this.#lost(stream, replacedBy(this.#address, leader))
   }
 
   #giveUp(operation: Operation, why = this.#lastTrouble): void {

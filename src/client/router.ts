@@ -17,6 +17,15 @@ const ATTEMPT_MS = 2000
 const ANSWER_MS = 20
 /** Without a pinned cluster id: how long to hear the other endpoints out once a leader answered. */
 const HEAR_OUT_MS = 300
+/** How long those that name no leader wait for a member that is silent; doubled with every survey. */
+const HEAR_SILENT_MS = 100
+/** Silence of the leader after which the others are asked whether they have another. */
+const SILENCE_MS = 300
+/** A survey shorter than this proves nothing by silence. */
+const FAIR_MS = 200
+/** While members answer, an election is on: for so many rounds the next is this close. */
+const ELECTION_ROUNDS = 25
+const ELECTION_NAP_MS = 20
 
 /**
  * What may be done when nobody knows whether an attempt took effect. `read`: repeat it. `exact`:
@@ -39,6 +48,7 @@ export class Router {
   #clusterId: string | undefined
   #membership: MembershipView | undefined
   #leader: string | undefined
+  #opinion: Promise<string | undefined> | undefined
   #everAnswered = false
   #termMax = 0
 
@@ -69,9 +79,13 @@ export class Router {
 
   /**
    * Asks every known node at once, then those that the answers name. Resolves with what answered in
-   * time; rejects with RAFTCTL_WRONG_CLUSTER only. `untilLeader`: resolves as soon as one leads.
+   * time; rejects with RAFTCTL_WRONG_CLUSTER only. `untilLeader`: resolves as soon as one leads, and
+   * `silentMs` after the first answer if none does by then.
    */
-  async survey(timeoutMs: number, {untilLeader = false} = {}): Promise<Survey> {
+  async survey(
+    timeoutMs: number,
+    {untilLeader = false, silentMs = timeoutMs} = {},
+  ): Promise<Survey> {
     const certain = this.#clusterId !== undefined || this.#endpoints.length === 1
     const answered: NodeStatus[] = []
     const failures = new Map<string, string>()
@@ -82,10 +96,12 @@ export class Router {
     await new Promise<void>((resolve, reject) => {
       let open = 0
       let timer: NodeJS.Timeout | undefined
+      let silent: NodeJS.Timeout | undefined
       const onAbort = () => reject(interrupted())
       this.#signal?.addEventListener('abort', onAbort, {once: true})
       const finish = () => {
         clearTimeout(timer)
+        clearTimeout(silent)
         this.#signal?.removeEventListener('abort', onAbort)
         resolve()
       }
@@ -106,6 +122,7 @@ export class Router {
             const leads = status.raftRole === 'leader' && !foreign && status.term >= this.#termMax
             if (open === 0 || (untilLeader && leads && certain)) finish()
             else if (untilLeader && leads) timer ??= setTimeout(finish, HEAR_OUT_MS)
+            else if (untilLeader && !foreign) silent ??= setTimeout(finish, silentMs)
           },
           (error: unknown) => {
             const failure = unwrap(error)
@@ -130,9 +147,11 @@ export class Router {
    */
   async leader(deadline: Deadline = deadlineAfter(this.#timeoutMs)): Promise<string> {
     const knock = deadlineAfter(Math.min(KNOCK_MS, deadline.remainingMs()))
+    let heard: Survey | undefined
     for (let attempt = 0; this.#leader === undefined; attempt++) {
       const ms = Math.max(50, Math.min(STATUS_MS, deadline.remainingMs()))
-      const survey = await this.survey(ms, {untilLeader: true})
+      const silentMs = HEAR_SILENT_MS * 2 ** Math.min(attempt, 10)
+      const survey = await this.survey(ms, {untilLeader: true, silentMs})
       const found = leaderOf(survey.answers)?.endpoint
       if (found !== undefined) {
         this.#leader = found
@@ -143,8 +162,12 @@ export class Router {
       const pristine = survey.strangers.length > 0 && silent
       const givenUp = silent && !this.#everAnswered && knock.expired()
       if (silent && survey.distrust !== undefined) throw survey.distrust
-      if (pristine || givenUp || deadline.expired()) throw this.#noLeader(survey, deadline)
-      const nap = Math.min(backoffMs(attempt), Math.max(1, deadline.remainingMs()))
+      // Just before the deadline nobody has the time to answer: what was heard before says more.
+      if (!silent || ms >= FAIR_MS) heard = survey
+      if (pristine || givenUp || deadline.expired()) throw this.#noLeader(heard ?? survey, deadline)
+      const electing = !silent && attempt < ELECTION_ROUNDS
+      const wanted = electing ? ELECTION_NAP_MS * (1 + Math.random()) : backoffMs(attempt)
+      const nap = Math.min(wanted, Math.max(1, deadline.remainingMs()))
       await pause(nap, this.#signal)
     }
     return this.#leader
@@ -154,6 +177,52 @@ export class Router {
   leaderWas(address: string, redirect?: string): void {
     if (this.#leader !== undefined && this.#leader !== address) return
     this.#leader = redirect === address ? undefined : redirect
+  }
+
+  /**
+   * Who leads in place of the silent node at `address`, as far as the others know; undefined when
+   * nobody does. Those who ask at one time share an answer.
+   */
+  replacementOf(address: string): Promise<string | undefined> {
+    this.#opinion ??= this.survey(STATUS_MS, {untilLeader: true, silentMs: HEAR_SILENT_MS})
+      .then(
+        ({answers}) => {
+          const leader = leaderOf(answers)
+          // Of an older term: one that does not know yet that it was deposed.
+          return leader !== undefined && leader.term >= this.#termMax ? leader.endpoint : undefined
+        },
+        () => undefined,
+      )
+      .finally(() => {
+        this.#opinion = undefined
+      })
+    return this.#opinion.then(found => (found === address ? undefined : found))
+  }
+
+  /**
+   * The answer, unless the node is silent and another leads by now: then rejects, and nobody knows
+   * whether it acted.
+   */
+  async #unlessReplaced<T>(address: string, answer: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined
+    let settled = false
+    const replaced = new Promise<never>((_, reject) => {
+      const ask = () => {
+        timer = setTimeout(async () => {
+          const leader = await this.replacementOf(address)
+          if (settled) return
+          if (leader === undefined) ask()
+          else reject(new CallFailure(replacedBy(address, leader), false))
+        }, SILENCE_MS)
+      }
+      ask()
+    })
+    try {
+      return await Promise.race([answer, replaced])
+    } finally {
+      settled = true
+      clearTimeout(timer)
+    }
   }
 
   /** Runs one call on the leader, again and again as far as `repeat` allows, until the deadline. */
@@ -176,7 +245,8 @@ export class Router {
         await node.ready(Math.min(left, STATUS_MS), this.#signal)
         const attemptMs = repeat === 'once' ? left : Math.min(left, ATTEMPT_MS)
         sent ||= repeat !== 'read'
-        return await run({node, timeoutMs: attemptMs})
+        const answer = run({node, timeoutMs: attemptMs})
+        return await (repeat === 'once' ? answer : this.#unlessReplaced(address, answer))
       } catch (error) {
         if (isInterrupted(error) && sent) throw doubt(error, repeat)
         if (!(error instanceof CallFailure) && !isUnready(error, address)) {
@@ -310,6 +380,12 @@ export function isUnclear({answered, error}: CallFailure): boolean {
   return (
     !answered || error.code === 'RAFTCTL_OUTCOME_UNKNOWN' || error.code === 'RAFTCTL_NODE_STOPPED'
   )
+}
+
+/** Of a node that is silent, where others follow `leader`. */
+export function replacedBy(address: string, leader: string): RaftctlError {
+  const text = `${address} does not answer, and ${leader} leads by now`
+  return new RaftctlError('RAFTCTL_TIMED_OUT', text, {leader})
 }
 
 /** The leader's channel could not be made ready: nothing was sent. */

@@ -94,6 +94,38 @@ test('a write whose answer was lost with the leader is repeated as the same writ
   expect(cluster.nodes[1]!.seenPuts[0]!.write).toEqual(first!.write)
 })
 
+test('a leader that falls silent is left as soon as another leads, with the same write', async () => {
+  const cluster = await fakes(3)
+  cluster.nodes[0]!.beforePut = () => {
+    cluster.elect(1)
+    return 'ignore'
+  }
+  const client = clientOf(cluster.addresses)
+  const began = performance.now()
+
+  await client.put(bytes('k'), bytes('v'))
+
+  expect(performance.now() - began).toBeLessThan(1500)
+  expect(cluster.state.applied).toEqual(['k'])
+  const [first] = cluster.nodes[0]!.seenPuts
+  expect(cluster.nodes[1]!.seenPuts[0]!.write).toEqual(first!.write)
+})
+
+test('a leader that is slow is not left for one of an older term', async () => {
+  const cluster = await fakes(3)
+  const client = clientOf(cluster.addresses, {timeoutMs: 1200})
+  await client.put(bytes('a'), bytes('1'))
+  const [slow, stale] = cluster.nodes
+  slow!.term = 9
+  await client.clusterStatus()
+  stale!.leads = true
+  slow!.beforePut = () => 'ignore'
+
+  await errorOf(client.put(bytes('b'), bytes('2')))
+
+  expect(stale!.seenPuts).toEqual([])
+})
+
 test('a write that was sent and never answered has an unknown outcome at its deadline', async () => {
   const cluster = await fakes(1)
   cluster.nodes[0]!.beforePut = () => 'ignore'

@@ -142,11 +142,13 @@ test('a leader that falls silent is left for the one that was elected since', as
   while (cluster.nodes[0]!.seenPuts.length === 0) {
     await new Promise(resolve => setImmediate(resolve))
   }
+  const electedMs = performance.now()
   cluster.elect(1)
 
   await pending
 
   const [first] = cluster.nodes[0]!.seenPuts
+  expect(performance.now() - electedMs).toBeLessThan(1200)
   expect(cluster.state.applied).toEqual(['k'])
   expect(cluster.nodes[1]!.seenPuts[0]!.write).toEqual(first!.write)
 })

@@ -90,11 +90,16 @@ test(
     }, 50)
     const held = holdOpen()
     let attacking = true
-    const writing = writeMeanwhile(() => attacking)
-
     let sent = 0
+    const writing = writeMeanwhile(() => attacking).catch((error: Error) => {
+      attacking = false
+      throw new Error(`not served after ${sent} frames: ${error.message}`, {cause: error})
+    })
+    // Awaited below; a failure until then must not count as unhandled.
+    writing.catch(() => {})
+
     const attackers = Array.from({length: 8}, async () => {
-      while (sent < FRAMES && ended === undefined) {
+      while (sent < FRAMES && ended === undefined && attacking) {
         const frames = await attack()
         sent += frames
       }
