@@ -59,12 +59,8 @@ export function writeUint32(bytes: Uint8Array, offset: number, value: number): v
 }
 
 export function readUint32(bytes: Uint8Array, offset: number): number {
-  return (
-    bytes[offset]! +
-    bytes[offset + 1]! * 0x100 +
-    bytes[offset + 2]! * 0x1_0000 +
-    bytes[offset + 3]! * 0x100_0000
-  )
+  const low = bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16)
+  return (low | (bytes[offset + 3]! << 24)) >>> 0
 }
 
 export function writeUint16(bytes: Uint8Array, offset: number, value: number): void {

@@ -49,7 +49,9 @@ export function decodeEntry(record: Uint8Array): Entry | undefined {
   if (record.length < ENTRY_HEADER_BYTES) return undefined
   const kind = KIND_BY_CODE[record[0]!]
   if (kind === undefined) return undefined
-  for (let i = 1; i < 8; i++) if (record[i] !== 0) return undefined
+  const reserved =
+    record[1]! | record[2]! | record[3]! | record[4]! | record[5]! | record[6]! | record[7]!
+  if (reserved !== 0) return undefined
   const term = readUint64(record, 8)
   const index = readUint64(record, 16)
   if (!Number.isSafeInteger(term) || !Number.isSafeInteger(index)) return undefined
@@ -96,11 +98,10 @@ function writeUint64(bytes: Uint8Array, offset: number, value: number): void {
 }
 
 function readUint64(bytes: Uint8Array, offset: number): number {
-  let low = 0
-  let high = 0
-  for (let i = 3; i >= 0; i--) {
-    low = low * 256 + bytes[offset + i]!
-    high = high * 256 + bytes[offset + 4 + i]!
-  }
-  return high * TWO_TO_32 + low
+  return readUint32(bytes, offset + 4) * TWO_TO_32 + readUint32(bytes, offset)
+}
+
+function readUint32(bytes: Uint8Array, offset: number): number {
+  const low = bytes[offset]! | (bytes[offset + 1]! << 8) | (bytes[offset + 2]! << 16)
+  return (low | (bytes[offset + 3]! << 24)) >>> 0
 }

@@ -6,15 +6,9 @@ import {type LoggedEntry, loggedCommand, recordOf} from '../../operator/log-dump
 import {toJson} from '../output.js'
 
 const HEAD = bytes('{"apiVersion":"raftctl/v1","kind":"LogEntry","index":')
-const TERM = bytes(',"term":')
-const PUT = bytes(',"type":"command","op":"put","key":')
-const VALUE = bytes(',"keyEncoding":"utf8","value":')
-const EXPECTED = bytes(',"valueEncoding":"utf8","expectedVersion":')
-const SESSION = bytes(',"sessionId":')
-const SEQUENCE = bytes(',"sequence":')
-const DATA = bytes(',"membership":null,"reason":null,"dataBytes":')
-const COMMITTED = bytes(',"committed":true}\n')
-const UNCOMMITTED = bytes(',"committed":false}\n')
+const PUT = ',"type":"command","op":"put","key":"'
+const VALUE = bytes('","keyEncoding":"utf8","value":"')
+const EXPECTED = '","valueEncoding":"utf8","expectedVersion":'
 /** More than all of the above and its numbers. */
 const FRAME_BYTES = 512
 
@@ -32,6 +26,14 @@ export function logJsonLines(entries: readonly LoggedEntry[]): Uint8Array {
 class LineWriter {
   #bytes: Uint8Array
   #at = 0
+  /** What lies between the index and the key, of the last term. */
+  #middle: Uint8Array = HEAD
+  #middleTerm = -1
+  /** What follows the value, and of which entry. */
+  #end: Uint8Array = HEAD
+  #endOf: EntryEnd = NO_END
+  /** Over the memory that the last key or value lay in. */
+  #words: DataView = new DataView(new ArrayBuffer(0))
 
   constructor(room: number) {
     this.#bytes = Buffer.allocUnsafe(room)
@@ -42,24 +44,19 @@ class LineWriter {
     if (kind !== 'command') return false
     const command = loggedCommand(data)
     if (command.op !== 'put') return false
-    const start = this.#at
+    const {key, value, expectedVersion, sessionId, sequence} = command
+    if (!this.#isPlain(key) || !this.#isPlain(value)) return false
+    if (term !== this.#middleTerm) {
+      this.#middle = bytes(`,"term":${term}${PUT}`)
+      this.#middleTerm = term
+    }
     this.#add(HEAD)
     this.#number(index)
-    this.#add(TERM)
-    this.#number(term)
-    this.#add(PUT)
-    if (!this.#plain(command.key)) return this.#backTo(start)
+    this.#add(this.#middle)
+    this.#add(key)
     this.#add(VALUE)
-    if (!this.#plain(command.value)) return this.#backTo(start)
-    this.#add(EXPECTED)
-    this.#number(command.expectedVersion)
-    this.#add(SESSION)
-    this.#number(command.sessionId)
-    this.#add(SEQUENCE)
-    this.#number(command.sequence)
-    this.#add(DATA)
-    this.#number(data.length)
-    this.#add(committed ? COMMITTED : UNCOMMITTED)
+    this.#add(value)
+    this.#add(this.#endFor({expectedVersion, sessionId, sequence, size: data.length, committed}))
     return true
   }
 
@@ -88,30 +85,72 @@ class LineWriter {
     this.#at += piece.length
   }
 
-  #number(value: number | null): void {
+  #number(value: number): void {
     const text = String(value)
     for (let i = 0; i < text.length; i++) this.#bytes[this.#at++] = text.charCodeAt(i)
   }
 
-  /** In quotes; false as soon as a byte would have to be escaped or is no ASCII. */
-  #plain(text: Uint8Array): boolean {
-    const target = this.#bytes
-    let at = this.#at
-    target[at++] = QUOTE
-    for (let i = 0; i < text.length; i++) {
-      const byte = text[i]!
-      if (byte < 0x20 || byte > 0x7e || byte === QUOTE || byte === BACKSLASH) return false
-      target[at++] = byte
-    }
-    target[at++] = QUOTE
-    this.#at = at
-    return true
+  /** Most entries end as the one before. */
+  #endFor(end: EntryEnd): Uint8Array {
+    const last = this.#endOf
+    const isSame =
+      end.sequence === last.sequence &&
+      end.size === last.size &&
+      end.sessionId === last.sessionId &&
+      end.expectedVersion === last.expectedVersion &&
+      end.committed === last.committed
+    if (isSame) return this.#end
+    const {expectedVersion, sessionId, sequence, size, committed} = end
+    this.#endOf = end
+    this.#end = bytes(
+      `${EXPECTED}${expectedVersion},"sessionId":${sessionId},"sequence":${sequence}` +
+        `,"membership":null,"reason":null,"dataBytes":${size},"committed":${committed}}\n`,
+    )
+    return this.#end
   }
 
-  #backTo(start: number): false {
-    this.#at = start
-    return false
+  /** No byte of it has to be escaped, and all are ASCII; looked at four by four. */
+  #isPlain(text: Uint8Array): boolean {
+    if (this.#words.buffer !== text.buffer) this.#words = new DataView(text.buffer)
+    const words = this.#words
+    const end = text.byteOffset + text.length
+    let at = text.byteOffset
+    for (; at + 4 <= end; at += 4) {
+      const word = words.getInt32(at, true)
+      // The highest bit of each byte: set itself, below a space, or made zero by the one looked for.
+      const quotes = word ^ 0x22222222
+      const slashes = word ^ 0x5c5c5c5c
+      const deletes = word ^ 0x7f7f7f7f
+      const found =
+        word |
+        ((word - 0x20202020) & ~word) |
+        ((quotes - 0x01010101) & ~quotes) |
+        ((slashes - 0x01010101) & ~slashes) |
+        ((deletes - 0x01010101) & ~deletes)
+      if ((found & 0x80808080) !== 0) return false
+    }
+    for (; at < end; at++) {
+      const byte = words.getUint8(at)
+      if (byte < 0x20 || byte > 0x7e || byte === QUOTE || byte === BACKSLASH) return false
+    }
+    return true
   }
+}
+
+interface EntryEnd {
+  readonly expectedVersion: number | null
+  readonly sessionId: number | null
+  readonly sequence: number | null
+  readonly size: number
+  readonly committed: boolean
+}
+
+const NO_END: EntryEnd = {
+  expectedVersion: null,
+  sessionId: null,
+  sequence: null,
+  size: -1,
+  committed: false,
 }
 
 function bytes(text: string): Uint8Array {
