@@ -5,6 +5,14 @@ import {terminalOf} from './terminal.js'
 
 /** Runs one command line and ends the process with its exit status. */
 export async function start(argv: readonly string[]): Promise<never> {
+  const [first, second, ...typed] = argv
+  if (first === 'completion' && second === 'words') {
+    // Without oclif: a person waits for it at each press of a key.
+    const {answerCompletion} = await import('./completion/answer.js')
+    const words = typed[0] === '--' ? typed.slice(1) : typed
+    await answerCompletion(words, process.env, text => process.stdout.write(text))
+    process.exit()
+  }
   const onBug = (error: unknown) => {
     failBeforeCommand(error, [...argv, '--verbose'])
     process.exit()
