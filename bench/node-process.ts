@@ -9,7 +9,7 @@ import type {Place} from './network/network.js'
 
 const READY_MS = 30_000
 
-/** The built program. */
+/** The built program, as measurements find it that were built with it. */
 export const PROGRAM = resolve(import.meta.dirname, '..', '..', 'bin', 'run.js')
 
 export class NodeProcess {
@@ -96,10 +96,14 @@ export class NodeProcess {
 }
 
 /** The voters of a new cluster, which has acknowledged a write; kill them when all is done. */
-export async function startNodes(directory: string, count: number): Promise<NodeProcess[]> {
+export async function startNodes(
+  directory: string,
+  count: number,
+  program = PROGRAM,
+): Promise<NodeProcess[]> {
   const nodes: NodeProcess[] = []
   for (let i = 1; i <= count; i++) {
-    nodes.push(new NodeProcess(PROGRAM, directory, `n${i}`, `127.0.0.1:${await freePort()}`))
+    nodes.push(new NodeProcess(program, directory, `n${i}`, `127.0.0.1:${await freePort()}`))
   }
   try {
     await Promise.all(nodes.map(node => node.start()))

@@ -6,8 +6,8 @@ import {watchKeys} from '../../src/operator/key-values.js'
 export default class KvWatch extends BaseCommand {
   static override summary = 'Print changes of keys as they happen, in the order of the log.'
   static override description =
-    'Goes on over changes of the leader and leaves nothing out: when the nodes do not hold what ' +
-    'follows the version any more it ends with status 17. Runs until Ctrl-C, or for --count changes.'
+    'Goes on over changes of the leader, with whichever member still holds what follows, and leaves ' +
+    'nothing out: when none does it ends with status 17. Runs until Ctrl-C, or for --count changes.'
   static override examples = [
     '<%= config.bin %> kv watch --prefix user/',
     '<%= config.bin %> kv watch counter --after 2041 --json',

@@ -5,8 +5,8 @@ import {backoffMs, deadlineAfter, pause} from './deadline.js'
 import {isPassing, type Router} from './router.js'
 import type {KeyChange, WatchOptions} from './types.js'
 
-/** A quiet node says so every five seconds. */
-const SILENCE_MAX_MS = 12_000
+/** A quiet node says so every second. */
+const SILENCE_MAX_MS = 4000
 
 export interface Watching extends WatchOptions {
   /** How long to look for a leader before giving up. */
@@ -16,7 +16,8 @@ export interface Watching extends WatchOptions {
 
 /**
  * Every change in log order, over changes of the leader: a stream that broke goes on behind the last
- * version that it covered. RAFTCTL_LOG_COMPACTED when the leader does not hold what follows that.
+ * version that it covered. Where the leader does not hold what follows that, as after a restart, any
+ * other member may; RAFTCTL_LOG_COMPACTED when none does.
  */
 export async function* watchChanges(
   router: Router,
@@ -25,10 +26,14 @@ export async function* watchChanges(
 ): AsyncGenerator<KeyChange> {
   let version = after
   let deadline = deadlineAfter(timeoutMs)
+  /** Members that do not hold what follows, or can't be asked; and what the first of them said. */
+  const tried = new Set<string>()
+  let compacted: CallFailure | undefined
   for (let attempt = 0; ; attempt++) {
     let address: string | undefined
     try {
-      address = await router.leader(deadline)
+      address = compacted === undefined ? await router.leader(deadline) : untried(router, tried)
+      if (address === undefined) throw compacted
       const node = connections.to(address)
       const request = {
         start: Buffer.from(start ?? []),
@@ -46,12 +51,24 @@ export async function* watchChanges(
         version = toSafeNumber(page.version)
         attempt = 0
         deadline = deadlineAfter(timeoutMs)
+        tried.clear()
+        compacted = undefined
       }
     } catch (error) {
-      if (!(error instanceof CallFailure) || !isPassing(error)) throw unwrap(error)
-      if (deadline.expired()) throw unwrap(error)
+      if (!(error instanceof CallFailure) || error === compacted) throw unwrap(error)
+      const isCompacted = error.error.code === 'RAFTCTL_LOG_COMPACTED'
+      if (!isCompacted && (!isPassing(error) || deadline.expired())) throw unwrap(error)
+      if (isCompacted) compacted ??= error
+      if (compacted !== undefined) {
+        tried.add(address!)
+        continue
+      }
     }
     if (address !== undefined) router.leaderWas(address)
     await pause(backoffMs(attempt), signal)
   }
+}
+
+function untried(router: Router, tried: ReadonlySet<string>): string | undefined {
+  return router.membership?.members.find(({address}) => !tried.has(address))?.address
 }

@@ -47,6 +47,11 @@ export class KeyValueNode {
     return state
   }
 
+  /** Whether this node knows a leader, be it itself. */
+  get isLed(): boolean {
+    return this.#host.runtime?.status().leaderId !== undefined
+  }
+
   failure(error: unknown): unknown {
     return withLeader(error, this.#host)
   }

@@ -72,8 +72,8 @@ export function keyValueService(
       const write = async (page: WatchPage) => {
         if (!call.write(page)) await drained(call)
       }
-      const changes = () => node.state().changes
-      serveWatch(changes, call.request, {write, gone: gone.signal}).then(
+      const watched = {changes: () => node.state().changes, isLed: () => node.isLed}
+      serveWatch(watched, call.request, {write, gone: gone.signal}).then(
         () => call.end(),
         (error: unknown) => call.emit('error', toServiceError(node.failure(error))),
       )

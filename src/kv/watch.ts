@@ -2,6 +2,8 @@
  * One watcher: reads the change log from where it is, writes a page, waits.
  *
  *   after(version) ──▶ page written ──▶ version moves on ──▶ (nothing new) ──▶ next()
+ *        │                                                                       │
+ *        │                                     no leader for a while ──▶ RAFTCTL_NO_LEADER: others go on
  *        └── not held any more ──▶ RAFTCTL_LOG_COMPACTED: nothing is skipped without a word
  */
 import {RaftctlError} from '../errors.js'
@@ -12,7 +14,9 @@ import {toBuffer} from './requests.js'
 
 const PAGE_BYTES = 256 * 1024
 /** A page without changes tells a watcher that all is quiet, and how far. */
-export const QUIET_MS = 5000
+const QUIET_MS = 1000
+/** So many quiet moments without a leader: a watcher here would hear of nothing, and not know it. */
+const LEADERLESS_MAX = 2
 
 export interface PageWriter {
   /** Resolves when more may be written. */
@@ -21,19 +25,26 @@ export interface PageWriter {
   readonly gone: AbortSignal
 }
 
+export interface Watched {
+  changes(): ChangeLog
+  /** Whether this node knows a leader. */
+  isLed(): boolean
+}
+
 export async function serveWatch(
-  changeLog: () => ChangeLog,
+  node: Watched,
   request: WatchRequest,
   writer: PageWriter,
 ): Promise<void> {
   const {gone} = writer
   const wanted = request.afterVersion
-  let version = wanted === undefined ? changeLog().appliedIndex : toSafeNumber(wanted)
+  let version = wanted === undefined ? node.changes().appliedIndex : toSafeNumber(wanted)
   let written = 0
   let toldMs = 0
+  let leaderless = 0
   while (!gone.aborted) {
-    const page = changeLog().after(version, PAGE_BYTES)
-    if (page === undefined) throw overtaken(version, changeLog().floor)
+    const page = node.changes().after(version, PAGE_BYTES)
+    if (page === undefined) throw overtaken(version, node.changes().floor)
     const matching = page.changes.filter(({key}) => isWithin(key, request.start, request.end))
     version = page.upTo
     if (matching.length > 0 || written === 0 || Date.now() - toldMs >= QUIET_MS) {
@@ -42,7 +53,10 @@ export async function serveWatch(
       written++
       toldMs = Date.now()
     }
-    if (page.changes.length === 0) await news(changeLog(), version, gone)
+    if (page.changes.length > 0) continue
+    await news(node.changes(), version, gone)
+    leaderless = node.isLed() ? 0 : leaderless + 1
+    if (leaderless >= LEADERLESS_MAX) throw unled()
   }
 }
 
@@ -58,6 +72,10 @@ function isWithin(key: Uint8Array, start: Uint8Array, end: Uint8Array): boolean 
 
 function toWire({op, key, value, version}: Change) {
   return {op, key: toBuffer(key), value: toBuffer(value), version: BigInt(version)}
+}
+
+function unled(): RaftctlError {
+  return new RaftctlError('RAFTCTL_NO_LEADER', 'this node follows no leader: it hears no changes')
 }
 
 function overtaken(version: number, floor: number): RaftctlError {

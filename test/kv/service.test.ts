@@ -66,6 +66,7 @@ class Group {
   proposals = 0
   refusal: RaftctlError | undefined
   pristine = false
+  isLed = true
   /** Proposals wait until it resolves. */
   gate: Promise<void> | undefined
 
@@ -88,7 +89,10 @@ class Group {
         if (this.refusal !== undefined) throw this.refusal
         return this.machine.appliedIndex
       },
-      status: () => ({leaderId: nodeId(1), membership: membershipOf(1)}),
+      status: () => ({
+        leaderId: this.isLed ? nodeId(1) : undefined,
+        membership: membershipOf(1),
+      }),
     } as unknown as NodeRuntimeApi
   }
 
@@ -639,6 +643,17 @@ test('a watcher whose next change is not held any more is told so', async () => 
     code: 'RAFTCTL_LOG_COMPACTED',
     details: {firstVersion: 50},
   })
+})
+
+test('a watcher of a node that follows no leader any more is sent elsewhere', async () => {
+  const group = new Group()
+  const client = await serve(group)
+  const watch = openWatch(client)
+  await until(() => watch.pages.length === 1)
+
+  group.isLed = false
+
+  expect(await watch.ended).toMatchObject({code: 'RAFTCTL_NO_LEADER'})
 })
 
 test('a checkpoint has a hash once it is applied; an index without one has none', async () => {
