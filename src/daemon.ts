@@ -20,6 +20,7 @@ import {systemClock} from './node/system-clock.js'
 import {decodeEntry} from './raft/entry.js'
 import {groupId, logIndex, term} from './raft/types.js'
 import {KeyValueServiceService} from './rpc/gen/raftctl/v1/kv.js'
+import {LOG_LEVELS, type LogLevel, type LogSink} from './rpc/log.js'
 import {bindMetricsPort} from './rpc/metrics/metrics-port.js'
 import {NodeFigures} from './rpc/metrics/node-figures.js'
 import {type NodeSecurityFiles, nodeSecurity} from './rpc/node-security.js'
@@ -28,6 +29,7 @@ import type {ChannelSecurity} from './rpc/security.js'
 import {bindServer} from './rpc/server.js'
 import {illOf} from './rpc/service/health-service.js'
 import {nodeServices} from './rpc/services.js'
+import {Tracer} from './rpc/tracer.js'
 import type {DataDirectory} from './storage/data-directory.js'
 import {openDataDirectory} from './storage/data-directory.js'
 import {DiskGauge} from './storage/disk-gauge.js'
@@ -38,7 +40,7 @@ import {openWal} from './storage/wal/wal.js'
 import {readWal} from './storage/wal/wal-reader.js'
 
 export interface LogRecord {
-  readonly level: 'info' | 'warn' | 'error'
+  readonly level: LogLevel
   readonly event: string
   readonly [field: string]: unknown
 }
@@ -58,6 +60,8 @@ export interface DaemonOptions {
   readonly security?: NodeSecurityFiles
   readonly settings?: Partial<NodeSettings>
   readonly log: (record: LogRecord) => void
+  /** The least that is logged; default info. */
+  readonly logLevel?: LogLevel | undefined
 }
 
 export interface Daemon {
@@ -82,16 +86,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const directory = await openDataDirectory(fs, options.dataDir)
   const undo = [() => directory.release()]
   try {
-    const log = (level: LogRecord['level'], event: string, fields: object = {}) => {
-      options.log({level, event, ...fields})
-    }
+    const reporting = reportingOf(options)
+    const {log, callTracer} = reporting
     const security = await nodeSecurity(options.security ?? {}, log)
     undo.unshift(async () => security.stop())
     const {access, tls, channels} = security
-    const server = await bindServer({listen: options.listen, log, access, tls})
+    const server = await bindServer({listen: options.listen, log, access, tls, tracer: callTracer})
     undo.unshift(() => server.stop())
     security.onRenewal(now => server.renew(now))
-    const node = new NodeProcess(options, fs, directory, server.address, channels)
+    const node = new NodeProcess(options, reporting, fs, directory, server.address, channels)
     undo.unshift(() => node.stop())
     await node.start()
     const kv = keyValueService(node, () => node.stateMachine)
@@ -147,6 +150,23 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 }
 
+/** Where a node tells what happens to it. */
+interface Reporting {
+  readonly log: LogSink
+  readonly tracer: Tracer
+  /** The same, where each message and each call is to be told. */
+  readonly callTracer: Tracer | undefined
+}
+
+function reportingOf({log: write, logLevel = 'info'}: DaemonOptions): Reporting {
+  const most = LOG_LEVELS.indexOf(logLevel)
+  const log: LogSink = (level, event, fields = {}) => {
+    if (LOG_LEVELS.indexOf(level) <= most) write({level, event, ...fields})
+  }
+  const tracer = new Tracer(log)
+  return {log, tracer, callTracer: logLevel === 'trace' ? tracer : undefined}
+}
+
 /** What a node with an identity runs. */
 interface Group {
   readonly runtime: NodeRuntime
@@ -165,7 +185,7 @@ class NodeProcess implements NodeHost {
   readonly done: Promise<void>
   removed = false
 
-  readonly #options: DaemonOptions
+  readonly #reporting: Reporting
   readonly #fs: NodeFileSystem
   readonly #directory: DataDirectory
   #group: Group | undefined
@@ -181,12 +201,13 @@ class NodeProcess implements NodeHost {
 
   constructor(
     options: DaemonOptions,
+    reporting: Reporting,
     fs: NodeFileSystem,
     directory: DataDirectory,
     listening: string,
     channels: ChannelSecurity,
   ) {
-    this.#options = options
+    this.#reporting = reporting
     this.#fs = fs
     this.#directory = directory
     this.#disk = new DiskGauge(directory.path)
@@ -401,6 +422,7 @@ class NodeProcess implements NodeHost {
     const stateMachine = await LmdbStateMachine.open(paths.state)
     opened.push(stateMachine)
     this.#snapshots = store
+    const {callTracer} = this.#reporting
     const runtime = await NodeRuntime.start({
       nodeId: identity.nodeId,
       groupId: GROUP,
@@ -415,7 +437,8 @@ class NodeProcess implements NodeHost {
       events: {
         failed: error => this.#failed(error),
         removed: () => this.#leave(identity),
-        note: (event, fields) => this.#log('info', event, fields),
+        note: (event, fields) => this.#note(event, fields),
+        message: callTracer && ((direction, message) => callTracer.message(direction, message)),
       },
     })
     this.#group = {runtime, stateMachine}
@@ -440,8 +463,13 @@ class NodeProcess implements NodeHost {
     )
   }
 
-  #log(level: LogRecord['level'], event: string, fields: object = {}): void {
-    this.#options.log({level, event, ...fields})
+  #note(event: string, fields: object): void {
+    const span = event === 'role' ? this.#reporting.tracer.roleChanged() : {}
+    this.#log('info', event, {...fields, ...span})
+  }
+
+  #log(level: LogLevel, event: string, fields: object = {}): void {
+    this.#reporting.log(level, event, {...fields})
   }
 }
 

@@ -6,8 +6,8 @@ export interface LogLine {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
-export async function* logLines(lines: readonly string[]): AsyncGenerator<LogLine> {
-  for (const line of lines) if (line !== '') yield parseLine(line)
+export async function* parsedLines(lines: AsyncIterable<string>): AsyncGenerator<LogLine> {
+  for await (const line of lines) if (line !== '') yield parseLine(line)
 }
 
 function parseLine(line: string): LogLine {

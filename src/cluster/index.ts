@@ -11,6 +11,7 @@ export {
   startCluster,
   stopCluster,
 } from './local-cluster.js'
+export {logLines} from './node-log-lines.js'
 export type {NodeState} from './nodes.js'
 export {
   discardNode,
@@ -23,7 +24,7 @@ export {
 } from './nodes.js'
 export {checkName, packageRoot, tilde} from './paths.js'
 export type {LocalCluster, LocalNode} from './registry.js'
-export {findLocalCluster, logTail, nodeLogPath} from './registry.js'
+export {findLocalCluster, nodeLogPath} from './registry.js'
 export {plannedDirectory} from './reserve.js'
 export type {LocalRestore} from './restore.js'
 export {restoreLocalCluster} from './restore.js'

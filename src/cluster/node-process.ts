@@ -32,6 +32,8 @@ export interface NodeStart {
   /** host:port to listen on. */
   readonly listen: string
   readonly secrets: NodeSecrets
+  /** error, warn, info, debug or trace; default info. */
+  readonly logLevel?: string | undefined
   readonly signal?: AbortSignal | undefined
   /** Called with the process before it may do anything; it goes on when this resolves. */
   readonly record: (process: ProcessIdentity) => Promise<void>
@@ -76,6 +78,7 @@ function spawnNode(start: NodeStart) {
         join(packageRoot(), 'bin', 'run.js'),
         ...['node', 'run', '--await-go', '--listen', start.listen],
         ...['--data-dir', start.dataPath, '--name', start.name],
+        ...['--log-file', start.logPath, '--log-level', start.logLevel ?? 'info'],
         ...['--token-file', start.secrets.tokenFile],
         ...['--peer-token-file', start.secrets.peerTokenFile],
       ],
@@ -184,7 +187,9 @@ async function sizeOf(path: string): Promise<number> {
 async function readFrom(path: string, offset: number): Promise<string> {
   const file = await open(path, 'r')
   try {
-    const {buffer, bytesRead} = await file.read(Buffer.alloc(TAIL_BYTES), 0, TAIL_BYTES, offset)
+    // A log that was full begins anew meanwhile.
+    const from = offset > (await file.stat()).size ? 0 : offset
+    const {buffer, bytesRead} = await file.read(Buffer.alloc(TAIL_BYTES), 0, TAIL_BYTES, from)
     return buffer.toString('utf8', 0, bytesRead)
   } finally {
     await file.close()

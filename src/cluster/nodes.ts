@@ -13,6 +13,12 @@ import {ensureSecrets, nodeSecrets} from './secrets.js'
 const STOP_MS = 15_000
 const KILL_MS = 5_000
 
+export interface StartOptions {
+  readonly signal?: AbortSignal | undefined
+  /** error, warn, info, debug or trace; default info. */
+  readonly logLevel?: string | undefined
+}
+
 export interface NodeState {
   readonly name: string
   readonly id: number | undefined
@@ -68,6 +74,7 @@ export async function discardNode(directory: string, name: string): Promise<void
   await updateCluster(directory, async cluster => {
     await rm(nodeDataPath(directory, name), {recursive: true, force: true})
     await rm(nodeLogPath(directory, name), {force: true})
+    await rm(`${nodeLogPath(directory, name)}.1`, {force: true})
     return {...cluster, nodes: cluster.nodes.filter(node => node.name !== name)}
   })
 }
@@ -76,7 +83,7 @@ export async function discardNode(directory: string, name: string): Promise<void
 export async function startNode(
   directory: string,
   wanted: string,
-  options: {readonly signal?: AbortSignal | undefined} = {},
+  options: StartOptions = {},
 ): Promise<{readonly node: NodeState; readonly changed: boolean}> {
   let changed = false
   let name = ''
@@ -168,7 +175,7 @@ export function refuseHalfMade(cluster: LocalCluster): void {
 export async function startProcesses(
   cluster: LocalCluster,
   nodes: readonly LocalNode[],
-  options: {readonly signal?: AbortSignal | undefined} = {},
+  options: StartOptions = {},
 ): Promise<LocalCluster> {
   await ensureSecrets(cluster.directory)
   let now = cluster
@@ -187,6 +194,7 @@ export async function startProcesses(
         listen: node.address,
         secrets: nodeSecrets(cluster.directory),
         signal: options.signal,
+        logLevel: options.logLevel,
         record: process => record(node.name, process),
       }),
     ),

@@ -10,7 +10,7 @@
  *     making ──► ready ──► destroying       A crash in "making" or "destroying" leaves a record that
  *        └───────────────────▲              says so, and `cluster destroy` finishes the job.
  */
-import {mkdir, readdir, readFile, readlink} from 'node:fs/promises'
+import {mkdir, readdir, readlink} from 'node:fs/promises'
 import {join, resolve} from 'node:path'
 import {RaftctlError} from '../errors.js'
 import {codeOf, readJsonFile, replaceFile, withFileLock} from './files.js'
@@ -154,16 +154,6 @@ export async function nodeIdOf(
   if (typeof identity !== 'object' || identity === null) return undefined
   const {nodeId} = identity as Record<string, unknown>
   return Number.isSafeInteger(nodeId) ? (nodeId as number) : undefined
-}
-
-/** The last lines of what a node wrote. */
-export async function logTail(
-  cluster: LocalCluster,
-  node: string,
-  lines: number,
-): Promise<string[]> {
-  const text = await readFile(nodeLogPath(cluster.directory, node), 'utf8').catch(() => '')
-  return text.trimEnd().split('\n').slice(-lines)
 }
 
 async function namesIn(home: string): Promise<string[]> {

@@ -1,4 +1,5 @@
 import type {RandomSource} from '../raft/config.js'
+import type {Message} from '../raft/messages.js'
 import type {GroupId, NodeId} from '../raft/types.js'
 import type {Clock, Disk, DurableLog, SnapshotStore, StateMachine, Transport} from './ports.js'
 import type {NodeSettings} from './settings.js'
@@ -25,4 +26,6 @@ export interface RuntimeEvents {
   removed(): void
   /** For the log: one line a role change, an installed snapshot, and the like. */
   note(event: string, fields: Readonly<Record<string, unknown>>): void
+  /** Each Raft message, where somebody wants to see them. */
+  readonly message?: ((direction: 'sent' | 'received', message: Message) => void) | undefined
 }

@@ -169,6 +169,7 @@ export class NodeRuntime implements NodeRuntimeApi {
   step(messages: readonly Message[]): void {
     if (this.#state === 'stopped') return
     this.#run(() => {
+      this.#tell('received', messages)
       for (const message of messages) this.#raft.step(message)
       this.#counts.messagesReceived += messages.length
     })
@@ -455,7 +456,13 @@ export class NodeRuntime implements NodeRuntimeApi {
   #send(messages: readonly Message[]): void {
     if (messages.length === 0) return
     this.#counts.messagesSent += messages.length
+    this.#tell('sent', messages)
     this.#parts.transport.send(messages)
+  }
+
+  #tell(direction: 'sent' | 'received', messages: readonly Message[]): void {
+    const {message: tell} = this.#parts.events
+    if (tell !== undefined) for (const message of messages) tell(direction, message)
   }
 
   async #startBarrier(): Promise<LogIndex> {

@@ -20,11 +20,14 @@ import {listen} from './listen.js'
 import {type LogSink, NO_LOG} from './log.js'
 import {reflectionServices} from './service/reflection-service.js'
 import type {TlsMaterial} from './tls.js'
+import type {Tracer} from './tracer.js'
 
 export interface ServerOptions {
   /** HOST:PORT; port 0 takes a free one. */
   readonly listen: string
   readonly log?: LogSink
+  /** Told of each call. */
+  readonly tracer?: Tracer | undefined
   /** Without: plain text. */
   readonly tls?: TlsMaterial | undefined
   /** Without: everybody may do everything. */
@@ -61,7 +64,7 @@ const SERVER_OPTIONS: grpc.ServerOptions = {
 
 /** RAFTCTL_USAGE, RAFTCTL_PORT_IN_USE, RAFTCTL_INPUT_OUTPUT. */
 export async function bindServer(options: ServerOptions): Promise<BoundServer> {
-  const {log = NO_LOG, graceMs = GRACE_MS, access = OPEN_ACCESS, tls, unprovenMs} = options
+  const {log = NO_LOG, graceMs = GRACE_MS, access = OPEN_ACCESS, tls, unprovenMs, tracer} = options
   const door = new FrontDoor({tls, log, unprovenMs})
   const acceptor = createServer({noDelay: true})
   acceptor.maxConnections = CONNECTIONS_MAX
@@ -72,7 +75,7 @@ export async function bindServer(options: ServerOptions): Promise<BoundServer> {
   })
   acceptor.on('error', error => log('error', 'the listening socket failed', {error: error.message}))
 
-  const interceptors = [gate(access, door.connections)]
+  const interceptors = [gate(access, door.connections, {log, tracer})]
   const server = new grpc.Server({...SERVER_OPTIONS, interceptors})
   let stopped: Promise<void> | undefined
   return {

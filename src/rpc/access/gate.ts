@@ -6,7 +6,9 @@
 import * as grpc from '@grpc/grpc-js'
 import {RaftctlError} from '../../errors.js'
 import {FIRST_MESSAGE_MS_MAX, HEADER_BYTES_MAX, REFUSED_CALLS_MAX} from '../limits.js'
+import {type LogSink, NO_LOG} from '../log.js'
 import {toServiceError} from '../status.js'
+import type {CallSpan, Tracer} from '../tracer.js'
 import {type Connection, connectionKey} from './connection.js'
 import {type Caller, isOpenToAll, refuseUnlessAllowed} from './roles.js'
 import {callerOf, type Tokens} from './token-file.js'
@@ -34,6 +36,7 @@ interface LongCall {
 export function gate(
   access: Access,
   connections: ReadonlyMap<string, Connection>,
+  {log = NO_LOG, tracer}: {readonly log?: LogSink; readonly tracer?: Tracer | undefined} = {},
 ): grpc.ServerInterceptor {
   const long = new Set<LongCall>()
   access.onChange(() => {
@@ -47,23 +50,36 @@ export function gate(
     const {path, requestStream, responseStream} = method
     let timer: NodeJS.Timeout | undefined
     let mine: LongCall | undefined
+    let span: CallSpan | undefined
+    let caller: string | undefined
+    const ended = (status: number) => {
+      span?.end({status, caller})
+      span = undefined
+    }
     const over = () => {
       clearTimeout(timer)
       if (mine !== undefined) long.delete(mine)
     }
     const end = (error: RaftctlError) => {
       over()
-      call.sendStatus(toServiceError(error))
+      const status = toServiceError(error)
+      ended(status.code)
+      call.sendStatus(status)
     }
     const admitted = (metadata: grpc.Metadata): boolean => {
       const connection = connections.get(connectionKey(call.getConnectionInfo()))
       const shown = metadata.get('authorization').map(String)
-      const check = () => refuseUnlessAllowed(path, identify(access, connection, shown))
+      const check = () => {
+        const known = identify(access, connection, shown)
+        caller = known.name
+        refuseUnlessAllowed(path, known)
+      }
       const refusal = refusalOf(() => {
         refuseLongHeaders(metadata)
         if (!isOpenToAll(path)) check()
       })
       if (refusal !== undefined) {
+        log('debug', 'call-refused', {path, caller, code: refusal.code, why: refusal.message})
         end(refusal)
         if (connection !== undefined) countRefusal(connection)
         return false
@@ -79,6 +95,7 @@ export function gate(
       start: next =>
         next({
           onReceiveMetadata(metadata, proceed) {
+            span = tracer?.call(path, metadata.get('traceparent').map(String)[0])
             if (!admitted(metadata)) return
             timer = setTimeout(() => end(tooSlow()), FIRST_MESSAGE_MS_MAX)
             // Not further in: a handler has no business with it, and can't let it slip.
@@ -93,10 +110,14 @@ export function gate(
             clearTimeout(timer)
             proceed()
           },
-          onCancel: over,
+          onCancel() {
+            over()
+            ended(grpc.status.CANCELLED)
+          },
         }),
       sendStatus(status, next) {
         over()
+        ended(status.code ?? grpc.status.UNKNOWN)
         next(status)
       },
     })
