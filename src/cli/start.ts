@@ -2,6 +2,7 @@
 import {renderFailure, toRaftctlError} from './failure.js'
 import {wantsJson} from './format.js'
 import {terminalOf} from './terminal.js'
+import {unknownCommand} from './unknown-command.js'
 
 /** Runs one command line and ends the process with its exit status. */
 export async function start(argv: readonly string[]): Promise<never> {
@@ -36,7 +37,7 @@ function failBeforeCommand(error: unknown, argv: readonly string[]): void {
     process.exitCode = exit
     return
   }
-  const failure = toRaftctlError(error)
+  const failure = unknownCommand(error, argv) ?? toRaftctlError(error)
   process.exitCode = failure.spec.exit
   const {env, stdin, stdout, stderr} = process
   process.stderr.write(

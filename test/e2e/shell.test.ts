@@ -20,6 +20,9 @@ afterAll(async () => {
 
 const failures = [
   {args: ['frobnicate'], exit: 2, code: 'RAFTCTL_USAGE', says: 'frobnicate'},
+  {args: ['kv', 'gte', 'x'], exit: 2, code: 'RAFTCTL_USAGE', says: 'no command "kv gte x"'},
+  {args: ['ember'], exit: 2, code: 'RAFTCTL_USAGE', says: 'no command "ember"'},
+  {args: ['--frob'], exit: 2, code: 'RAFTCTL_USAGE', says: 'no command "--frob"'},
   {args: ['status', '--frob'], exit: 2, code: 'RAFTCTL_USAGE', says: '--frob'},
   {args: ['node', 'kill'], exit: 2, code: 'RAFTCTL_USAGE', says: 'member'},
   {args: ['init', '--nodes', '0'], exit: 2, code: 'RAFTCTL_USAGE', says: '--nodes'},
@@ -86,6 +89,37 @@ test('the version and the help go to standard output', async () => {
   expect(version.stdout).toMatch(/^raftctl\/\d+\.\d+\.\d+ /)
   expect([help.status, help.stderr]).toEqual([0, ''])
   expect(help.stdout).toContain('--foreground')
+})
+
+test('what was probably meant is named', async () => {
+  const typo = await shell.run(['kv', 'gte', 'x', '--json'])
+  const verb = await shell.run(['put', 'a', 'b'])
+
+  expect(typo.failure()).toMatchObject({
+    hint: 'Did you mean "raftctl kv get"?',
+    details: {suggestions: ['raftctl kv get']},
+  })
+  expect(verb.stderr).toContain('Did you mean "raftctl kv put"?')
+})
+
+test('"version" tells of the program without a cluster, and warns when one is silent', async () => {
+  const alone = await shell.run(['version'])
+  const json = await shell.run(['version', '--json'])
+  const silent = await shell.run(['version', '--endpoint', '127.0.0.1:1'])
+
+  expect(alone.stdout).toMatch(/^raftctl \d+\.\d+\.\d+ {2}protocol raftctl\.v1 {2}node \d+/)
+  expect([alone.status, alone.stderr]).toEqual([0, ''])
+  expect(json.json()).toMatchObject({
+    kind: 'Version',
+    version: expect.any(String),
+    protocol: 'raftctl.v1',
+    node: process.versions.node,
+    clusterId: null,
+    members: null,
+    warnings: [],
+  })
+  expect([silent.status, silent.stdout.split('\n').length]).toEqual([0, 2])
+  expect(silent.stderr).toContain('warning: the members could not be asked: no node answers')
 })
 
 test('NODE_ENV changes nothing', async () => {

@@ -3,11 +3,9 @@
  * of which is to be completed. It prints a line a candidate, the word and, behind a tab, what it is; or
  * ":files". Whatever goes wrong or takes too long prints nothing, as nobody asked for an error there.
  */
-import {readFileSync} from 'node:fs'
-import {join} from 'node:path'
-import {packageRoot} from '../../cluster/paths.js'
+import {readManifest} from '../read-manifest.js'
 import type {Names} from './words.js'
-import {completionsAt, type GivenFlags, type Vocabulary, type Word} from './words.js'
+import {completionsAt, type GivenFlags, type Word} from './words.js'
 
 /** From the start of the process: longer is felt as a terminal that hangs. */
 const ANSWER_MS = 300
@@ -29,17 +27,11 @@ export async function answerCompletion(
 }
 
 async function candidates(typed: readonly string[], env: Environment): Promise<readonly Word[]> {
-  const completion = completionsAt(typed, vocabulary())
+  const completion = completionsAt(typed, readManifest())
   if (completion.kind === 'words') return completion.words
   const current = (typed.at(-1) ?? '').replace(/^(?:--[a-z-]+)?=/, '')
   const words = await namesOf(completion.of, completion.flags, env)
   return words.filter(({word}) => word.startsWith(current) || word === ':files')
-}
-
-function vocabulary(): Vocabulary {
-  const root = packageRoot()
-  const read = (name: string) => JSON.parse(readFileSync(join(root, name), 'utf8'))
-  return {commands: read('oclif.manifest.json').commands, topics: read('package.json').oclif.topics}
 }
 
 async function namesOf(of: Names, flags: GivenFlags, env: Environment): Promise<Word[]> {
