@@ -1,6 +1,7 @@
 /** Every way a command can end badly, as one RaftctlError and one way to print it. */
 import {RaftctlError} from '../errors.js'
 import {printable} from './cells.js'
+import {readableStack} from './stack.js'
 
 /** The last line on standard error under --json. Fields are only added. */
 export interface FailureRecord {
@@ -80,7 +81,7 @@ function causes(error: RaftctlError): string[] {
   const lines: string[] = []
   let cause: unknown = error.cause
   for (let depth = 0; cause instanceof Error && depth < 8; depth += 1) {
-    lines.push(cause.stack ?? cause.message)
+    lines.push(readableStack(cause.stack ?? cause.message))
     cause = cause.cause
   }
   return lines

@@ -1,4 +1,5 @@
 import {copyFileSync, fstatSync, ftruncateSync, openSync, writeSync} from 'node:fs'
+import {readableStack} from './stack.js'
 
 /** A node's log: one JSON object a line, time first. */
 export interface NodeLogRecord {
@@ -45,5 +46,7 @@ export function nodeLogFile(path: string): NodeLog {
 }
 
 function lineOf(record: NodeLogRecord): string {
-  return `${JSON.stringify({time: new Date().toISOString(), ...record})}\n`
+  const {stack} = record
+  const readable = typeof stack === 'string' ? {stack: readableStack(stack)} : undefined
+  return `${JSON.stringify({time: new Date().toISOString(), ...record, ...readable})}\n`
 }

@@ -1,11 +1,15 @@
 /** The way in from bin/run.js: runs oclif, and prints what goes wrong before a command exists. */
+import type {Interfaces} from '@oclif/core'
 import {renderFailure, toRaftctlError} from './failure.js'
 import {wantsJson} from './format.js'
 import {terminalOf} from './terminal.js'
 import {unknownCommand} from './unknown-command.js'
 
 /** Runs one command line and ends the process with its exit status. */
-export async function start(argv: readonly string[]): Promise<never> {
+export async function start(
+  argv: readonly string[],
+  options: Interfaces.LoadOptions = import.meta.url,
+): Promise<never> {
   const [first, second, ...typed] = argv
   if (first === 'completion' && second === 'words') {
     // Without oclif: a person waits for it at each press of a key.
@@ -21,8 +25,8 @@ export async function start(argv: readonly string[]): Promise<never> {
   process.on('uncaughtException', onBug)
   process.on('unhandledRejection', onBug)
   try {
-    const {run} = await import('@oclif/core/run')
-    await run([...argv], import.meta.url)
+    const {run} = await import('./oclif.js')
+    await run([...argv], options)
   } catch (error) {
     failBeforeCommand(error, argv)
   }
