@@ -52,7 +52,7 @@ export async function writeRecords<T>(
   let pending = ''
   let turn = 0
   // Noticed between two records too: a slow source would otherwise go on for a reader that left.
-  let left = false
+  const parts = leavable(source)
 
   // At a terminal each record shows at once. Elsewhere what arrived together is written together,
   // and never held back for longer than a turn of the event loop.
@@ -66,8 +66,7 @@ export async function writeRecords<T>(
   }
 
   try {
-    for await (const part of source) {
-      if (left) break
+    for await (const part of parts) {
       const items = (Array.isArray(part) ? part : [part]) as readonly T[]
       if (jsonPage !== undefined) {
         count += items.length
@@ -87,7 +86,7 @@ export async function writeRecords<T>(
           // A failed write is met again by the flush at the end.
           flush().then(
             open => {
-              left = !open
+              if (!open) parts.leave()
             },
             () => {},
           )
@@ -100,6 +99,33 @@ export async function writeRecords<T>(
     await flush()
   }
   return count
+}
+
+/** A source whose reader may leave at any time, also while it waits for what may never come. */
+function leavable<T>(source: AsyncIterable<T>): AsyncIterable<T> & {leave(): void} {
+  const iterator = source[Symbol.asyncIterator]()
+  const end = {done: true, value: undefined} as const
+  let left = false
+  let wake = () => {}
+  const next = () =>
+    new Promise<IteratorResult<T>>((resolve, reject) => {
+      if (left) return resolve(end)
+      wake = () => resolve(end)
+      iterator.next().then(resolve, reject)
+    })
+  const close = async () => {
+    await iterator.return?.()
+    return end
+  }
+  return {
+    [Symbol.asyncIterator]: () => ({next, return: close}),
+    leave: () => {
+      left = true
+      // Not waited for: it ends only once what the source waits for has come.
+      close().catch(() => {})
+      wake()
+    },
+  }
 }
 
 function header<T>(view: RecordView<T>, manner: RecordManner): string {

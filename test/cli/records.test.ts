@@ -74,6 +74,17 @@ test('a reader that goes away ends the source, quietly', async () => {
   expect(produced).toBeLessThan(1_000)
 })
 
+test('a reader that goes away ends a source that waits for what may never come', async () => {
+  async function* idle() {
+    yield {index: 1, data: 'a'}
+    await new Promise(() => {})
+  }
+
+  const count = await writeRecords(idle(), view, manner({}), collector({closesAfter: 0}))
+
+  expect(count).toBe(1)
+})
+
 test('what came before a failure is written, and the failure is thrown', async () => {
   async function* failing() {
     yield {index: 1, data: 'a'}
