@@ -76,13 +76,15 @@ export interface Daemon {
 }
 
 const GROUP = groupId(1)
+/** Snapshots and clean-up rest as long between two pieces: about 150 MiB a second are left to them. */
+const BACKGROUND_PAUSE_MS = 2
 
 /**
  * Starts a node. RAFTCTL_DIRECTORY_IN_USE, RAFTCTL_NOT_PRISTINE, RAFTCTL_DATA_DAMAGED,
  * RAFTCTL_FORMAT_NEWER, RAFTCTL_PORT_IN_USE, RAFTCTL_INPUT_OUTPUT: nothing is left running.
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const fs = new NodeFileSystem()
+  const fs = new NodeFileSystem({pauseMs: BACKGROUND_PAUSE_MS})
   const directory = await openDataDirectory(fs, options.dataDir)
   const undo = [() => directory.release()]
   try {

@@ -16,13 +16,22 @@ export async function readJsonFile(path: string): Promise<unknown> {
     text = await readFile(path, 'utf8')
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+    if (codeOf(error) === 'EISDIR') throw damagedFile(path, 'is a directory, not a file', error)
     throw error
   }
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new RaftctlError('RAFTCTL_DATA_DAMAGED', `${path} is not JSON`, {cause})
+    throw damagedFile(path, 'is not JSON', cause)
   }
+}
+
+export function damagedFile(path: string, what: string, cause?: unknown): RaftctlError {
+  return new RaftctlError('RAFTCTL_DATA_DAMAGED', `${path} ${what}`, {
+    hint: 'Put back the file as it was, or move it away: what it said is then forgotten.',
+    details: {file: path},
+    cause,
+  })
 }
 
 /**

@@ -10,9 +10,10 @@ import {createHash, randomBytes} from 'node:crypto'
 import {readFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import type {SecurityFiles} from '../client/types.js'
-import {codeOf, replaceFile} from './files.js'
+import {codeOf, damagedFile, replaceFile} from './files.js'
 
 const TOKEN_BYTES = 32
+const TOKEN = /^[\w-]+$/
 
 /** Names of the files; `cluster destroy` removes them. */
 export const SECRET_FILES = ['token', 'peer-token', 'tokens'] as const
@@ -43,7 +44,10 @@ export async function ensureSecrets(directory: string): Promise<void> {
 
 async function ensureToken(path: string): Promise<string> {
   const there = (await readIfThere(path))?.trim()
-  if (there !== undefined && there !== '') return there
+  if (there !== undefined && there !== '') {
+    if (!TOKEN.test(there)) throw damagedFile(path, 'does not hold a token')
+    return there
+  }
   const token = randomBytes(TOKEN_BYTES).toString('base64url')
   await replaceFile(path, `${token}\n`)
   return token
@@ -54,6 +58,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8')
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
+    if (codeOf(error) === 'EISDIR') throw damagedFile(path, 'is a directory, not a file', error)
     throw error
   }
 }

@@ -9,7 +9,7 @@
  *
  * A crash leaves the old pointer or the new one; what neither names is removed at open.
  */
-import {existsSync, readdirSync, readFileSync} from 'node:fs'
+import {existsSync, readdirSync, readFileSync, statSync} from 'node:fs'
 import {mkdir, open, rename, rm} from 'node:fs/promises'
 import {dirname, join} from 'node:path'
 import {damaged} from './records.js'
@@ -33,6 +33,7 @@ export class Generations {
       await mkdir(directory, {recursive: true})
       await syncDirectory(dirname(directory))
     }
+    if (!statSync(directory).isDirectory()) throw damaged(`${directory} is no directory`)
     const generations = new Generations(directory, readPointer(directory))
     await generations.sweep()
     return generations
@@ -85,6 +86,7 @@ export class Generations {
 function readPointer(directory: string): string | undefined {
   const path = join(directory, POINTER)
   if (!existsSync(path)) return undefined
+  if (!statSync(path).isFile()) throw damaged(`${path} is no file`)
   const text = readFileSync(path, 'latin1')
   const name = text.slice(0, -1)
   if (text.at(-1) !== '\n' || !NAME.test(name)) throw damaged(`${path} is no pointer`)

@@ -9,7 +9,7 @@
  * Pages 0 and 1 are meta pages. Half a page into page 0 lies the meta of the last transaction that
  * was synced (from its page size on).
  */
-import {closeSync, existsSync, fstatSync, openSync, readSync} from 'node:fs'
+import {closeSync, existsSync, fstatSync, openSync, readSync, statSync} from 'node:fs'
 import {endianness} from 'node:os'
 import type {RaftctlError} from '../errors.js'
 import {damaged} from './records.js'
@@ -24,6 +24,7 @@ const PAGE_BYTES_MAX = 65_536
 /** Throws RAFTCTL_DATA_DAMAGED. A file that is not there is no damage: LMDB makes one. */
 export function checkDataFile(path: string): void {
   if (!existsSync(path) || endianness() !== 'LE') return
+  if (statSync(path).isDirectory()) throw damageAt(path, 0, 'it is a directory')
   const file = openSync(path, 'r')
   try {
     const {size} = fstatSync(file)

@@ -112,7 +112,11 @@ export class LmdbStore implements RecordReader {
   }
 
   #get(key: ByteString, transaction: Transaction | undefined): Uint8Array | undefined {
-    return this.#db.get(keyBytes(key), transaction && {transaction})
+    try {
+      return this.#db.get(keyBytes(key), transaction && {transaction})
+    } catch (error) {
+      throw this.#unreadable(error)
+    }
   }
 
   // The cursor lives within one call: one that is left open across turns would outlive its view.
@@ -126,14 +130,23 @@ export class LmdbStore implements RecordReader {
     const records: StateRecord[] = []
     let bytes = 0
     const range = {start: keyBytes(start), end: keyBytes(end)}
-    for (const {key, value} of this.#db.getRange(
-      transaction === undefined ? range : {...range, transaction},
-    )) {
-      if (bytes > bytesMax || records.length >= countMax) return {records, more: true}
-      records.push([Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1'), value])
-      bytes += key.length + value.length
+    try {
+      for (const {key, value} of this.#db.getRange(
+        transaction === undefined ? range : {...range, transaction},
+      )) {
+        if (bytes > bytesMax || records.length >= countMax) return {records, more: true}
+        const text = Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
+        records.push([text, value])
+        bytes += key.length + value.length
+      }
+    } catch (error) {
+      throw this.#unreadable(error)
     }
     return {records, more: false}
+  }
+
+  #unreadable(error: unknown): RaftctlError {
+    return operational(error, this.#directory, `the state in ${this.#directory} can't be read`)
   }
 }
 
@@ -154,13 +167,15 @@ async function causeOf(error: unknown): Promise<unknown> {
 
 const EIO = 5
 const ENOSPC = 28
+/** Page not found, corrupted, panic, wrong version, invalid: of LMDB. */
 const DAMAGE_CODES: readonly number[] = [-30797, -30796, -30794, -30793]
 const FREE_BYTES_MIN = 1024 * 1024
 
 function operational(cause: unknown, directory: string, sentence: string): RaftctlError {
   const code = cause instanceof Error && 'code' in cause ? Number(cause.code) : 0
   const message = cause instanceof Error ? cause.message : String(cause)
-  if (DAMAGE_CODES.includes(code)) return damaged(`${sentence}: ${message}`)
+  if (DAMAGE_CODES.includes(code) || message.startsWith('MDB_CORRUPTED'))
+    return damaged(`${sentence}: ${message}`)
   if (code === ENOSPC || (code === EIO && isFull(directory))) {
     return new RaftctlError('RAFTCTL_DISK_FULL', `${sentence}: the disk of ${directory} is full`, {
       hint: 'Free some space, then start the node again.',

@@ -194,6 +194,7 @@ export class SimFileSystem implements FileSystem {
       makeDirectory: path => guarded(() => this.makeDirectory(path)),
       rename: (from, to) => guarded(() => this.rename(from, to)),
       remove: path => guarded(() => this.remove(path)),
+      discard: path => guarded(() => this.discard(path)),
       syncDirectory: path => guarded(() => this.syncDirectory(path)),
       yieldTurn: () => this.yieldTurn(),
       lock: directory => guarded(() => this.lock(directory)),
@@ -262,6 +263,10 @@ export class SimFileSystem implements FileSystem {
     this.#mayFail('remove', path)
     this.#inode(path)
     this.#directory(parentOf(path)).change([baseName(path), undefined])
+  }
+
+  async discard(path: string): Promise<void> {
+    this.remove(path)
   }
 
   async syncDirectory(path: string): Promise<void> {

@@ -65,6 +65,12 @@ export interface DataDirectory {
  * RAFTCTL_FORMAT_NEWER: its identity can't be read.
  */
 export async function openDataDirectory(fs: FileSystem, path: string): Promise<DataDirectory> {
+  if (fs.kindOf(path) === 'file') {
+    throw new RaftctlError('RAFTCTL_NOT_PRISTINE', `${path} is a file`, {
+      hint: 'Give --data-dir an empty or a new directory.',
+      details: {path},
+    })
+  }
   await ensureDirectory(fs, path)
   refuseForeign(fs, path)
   const lock = await fs.lock(path)

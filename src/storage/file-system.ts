@@ -23,9 +23,14 @@ export interface FileSystem {
   rename(from: string, to: string): void
   /** Removes a file; one that is open elsewhere stays readable there. */
   remove(path: string): void
+  /** The same for a file that may be large: freeing its blocks holds nobody up. */
+  discard(path: string): Promise<void>
   /** Makes created, renamed and removed names of this directory survive a crash. */
   syncDirectory(path: string): Promise<void>
-  /** Lets everything else that waits have its turn; called between pieces of long work. */
+  /**
+   * Lets everything else that waits have its turn; called between pieces of long work, which have half a
+   * mebibyte or a few milliseconds.
+   */
   yieldTurn(): Promise<void>
   /**
    * Takes a directory for this process, until `release` or the end of the process, however it ends.
@@ -65,7 +70,9 @@ export async function ensureDirectory(fs: FileSystem, path: string): Promise<voi
       fs.makeDirectory(path)
     } catch (error) {
       // Another node of this machine may have made it since: nodes that start together share parents.
-      if (fs.kindOf(path) !== 'directory') throw error
+      const kind = fs.kindOf(path)
+      if (kind === 'file') throw misplaced(path, 'a file', 'a directory', error)
+      if (kind !== 'directory') throw error
     }
     await fs.syncDirectory(parent)
     return
@@ -76,6 +83,22 @@ export async function ensureDirectory(fs: FileSystem, path: string): Promise<voi
     // A parent that we may not read is none in which we made anything.
     if (!isForbidden(error)) throw error
   }
+}
+
+/** What no crash leaves, but a person's hand. */
+export function misplaced(
+  path: string,
+  is: string,
+  expected: string,
+  cause: unknown,
+): RaftctlError {
+  return new RaftctlError('RAFTCTL_DATA_DAMAGED', `${path} is ${is} where ${expected} belongs`, {
+    hint:
+      'Put back what was there. If it is lost, give the node an empty directory and run ' +
+      '"raftctl member replace".',
+    details: {file: path},
+    cause,
+  })
 }
 
 function isForbidden(error: unknown): boolean {

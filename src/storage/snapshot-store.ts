@@ -197,7 +197,9 @@ export class FileSnapshotStore implements SnapshotStore {
       paths.push(this.#listedPathOf(id))
     }
     this.#infos = this.#infos.filter(info => info.id !== id)
-    for (const path of paths) this.#removeFile(path)
+    for (const path of paths) {
+      if (this.#fs.kindOf(path) !== undefined) await this.#fs.discard(path)
+    }
     await this.#fs.syncDirectory(this.#directory)
     this.#unusable = this.#unusable.filter(each => !unusable.includes(each))
   }
@@ -261,7 +263,7 @@ export class FileSnapshotStore implements SnapshotStore {
     if (surplus <= 0) return info
     const dropped = this.#infos.slice(0, surplus)
     this.#infos = this.#infos.slice(surplus)
-    for (const {id} of dropped) this.#fs.remove(this.#pathOf(id))
+    for (const {id} of dropped) await this.#fs.discard(this.#pathOf(id))
     await this.#fs.syncDirectory(this.#directory)
     return info
   }

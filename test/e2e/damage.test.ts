@@ -1,7 +1,7 @@
 // Files as people break them: a node that can't be trusted does not start, and says what to do.
 import {existsSync} from 'node:fs'
-import {cp, readdir, readFile, rm, truncate, writeFile} from 'node:fs/promises'
-import {join} from 'node:path'
+import {cp, mkdir, readdir, readFile, rm, truncate, writeFile} from 'node:fs/promises'
+import {join, resolve} from 'node:path'
 import {afterAll, beforeAll, expect, test} from 'vitest'
 import type {Outcome, Shell} from '../support/shell.js'
 import {openShell} from '../support/shell.js'
@@ -94,6 +94,40 @@ const DAMAGE: Record<string, (places: Places) => Promise<string>> = {
     await rm(join(data, 'node.json'))
     return 'node.json'
   },
+  'node.json empty': async ({data}) => {
+    await writeFile(join(data, 'node.json'), '')
+    return join(data, 'node.json')
+  },
+  'a directory where node.json belongs': ({data}) => directoryAt(join(data, 'node.json')),
+  'a directory where LOCK belongs': ({data}) => directoryAt(join(data, 'LOCK')),
+  'a directory where a segment belongs': async ({wal}) => directoryAt(await firstOf(wal)),
+  'a file where the log belongs': ({wal}) => fileAt(wal),
+  'a file where the snapshots belong': ({snapshots}) => fileAt(snapshots),
+  'a file where the groups belong': ({data}) => fileAt(join(data, 'groups')),
+  'a file where the state belongs': ({state}) => fileAt(state),
+  'a directory where the pointer belongs': ({state}) => directoryAt(join(state, 'CURRENT')),
+  'a directory where the state belongs': async ({state}) => directoryAt(await generation(state)),
+  'a state of noise': async ({state}) => {
+    const path = await generation(state)
+    await writeFile(path, Buffer.alloc(40_000, 'noise'))
+    return path
+  },
+  'an empty state': async ({state}) => {
+    const path = await generation(state)
+    await writeFile(path, '')
+    return path
+  },
+  'a state with zeros inside': async ({state}) => {
+    const path = await generation(state)
+    const content = await readFile(path)
+    await writeFile(path, content.fill(0, 2 * 4096))
+    return state
+  },
+  'a segment of noise': async ({wal}) => {
+    const path = await firstOf(wal)
+    await writeFile(path, Buffer.alloc(5000, 'noise'))
+    return path
+  },
   'a flipped bit in the log': async ({wal}) => {
     const path = await firstOf(wal)
     await flip(path, 5000)
@@ -134,6 +168,18 @@ const DAMAGE: Record<string, (places: Places) => Promise<string>> = {
   },
 }
 
+async function directoryAt(path: string): Promise<string> {
+  await rm(path, {force: true})
+  await mkdir(path)
+  return path
+}
+
+async function fileAt(path: string): Promise<string> {
+  await rm(path, {recursive: true})
+  await writeFile(path, 'mine')
+  return path
+}
+
 for (const [what, damage] of Object.entries(DAMAGE)) {
   test(`${what}: the node does not start, names it, and says what to do`, async () => {
     const places = await copyOf()
@@ -166,6 +212,77 @@ test('a damaged log is told by "log verify" too, with file, offset and index', a
     details: {file, offset: expect.any(Number), index: expect.any(Number)},
   })
 })
+
+/** What a node can do without: it starts, and says so. */
+const HARMLESS: Record<string, (places: Places) => Promise<string>> = {
+  'a LOCK of noise': async ({data}) => {
+    await writeFile(join(data, 'LOCK'), 'noise')
+    return 'ready'
+  },
+  'a snapshot of noise': async ({snapshots}) => {
+    const path = await firstOf(snapshots)
+    await writeFile(path, Buffer.alloc(5000, 'noise'))
+    return path
+  },
+  'a directory where a snapshot belongs': async ({snapshots}) =>
+    directoryAt(await firstOf(snapshots)),
+  'a snapshot cut short': async ({snapshots}) => {
+    const path = await firstOf(snapshots)
+    await truncate(path, 3000)
+    return path
+  },
+}
+
+for (const [what, damage] of Object.entries(HARMLESS)) {
+  test(`${what}: the node starts all the same, and names it`, async () => {
+    const places = await copyOf()
+    const named = await damage(places)
+    const {data} = places
+    let pid = 0
+    const running = shell.run(
+      ['node', 'run', '--listen', '127.0.0.1:0', '--data-dir', data, '--insecure'],
+      {
+        timeoutMs: REFUSED_MS,
+        onSpawn: spawned => {
+          pid = spawned
+        },
+        onOutput: () => process.kill(pid, 'SIGTERM'),
+      },
+    )
+
+    const {status, stdout, stderr} = await running
+
+    expect(status).toBe(0)
+    expect(stdout + stderr).toContain(named)
+    await rm(data, {recursive: true})
+  })
+}
+
+const REGISTRY = ['cluster.json', 'token', 'peer-token']
+for (const name of REGISTRY) {
+  for (const what of ['noise', 'a directory']) {
+    test(`${what} where ${name} of a local cluster belongs: nothing starts, and it is named`, async () => {
+      const path = resolve(whole, '..', '..', name)
+      const before = await readFile(path)
+      try {
+        if (what === 'noise') await writeFile(path, 'a line\nof noise')
+        else await directoryAt(path)
+
+        const outcome = await shell.run(['cluster', 'start', 't', '--json'])
+
+        expect(outcome.status).toBe(14)
+        expect(outcome.failure()).toMatchObject({
+          code: 'RAFTCTL_DATA_DAMAGED',
+          message: expect.stringContaining(path),
+          hint: expect.stringMatching(/\w+ \w+ \w+/),
+        })
+      } finally {
+        await rm(path, {recursive: true})
+        await writeFile(path, before, {mode: 0o600})
+      }
+    })
+  }
+}
 
 test('a damaged snapshot is told by "snapshot verify", and "restore" writes nothing from it', async () => {
   const {snapshots} = await copyOf()

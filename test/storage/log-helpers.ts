@@ -54,7 +54,8 @@ export async function simWal(
   fsOptions: SimFileSystemOptions = {},
 ): Promise<{fs: SimFileSystem; wal: Wal}> {
   const fs = new SimFileSystem(fsOptions)
-  const {wal} = await openWal(fs, DIRECTORY, options)
+  // A process of its own: a crash ends what it was still doing.
+  const {wal} = await openWal(fs.mount(), DIRECTORY, options)
   return {fs, wal}
 }
 

@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Called with the pid as soon as there is one. */
   readonly onSpawn?: (pid: number) => void
+  /** Called with the first that comes on standard output. */
+  readonly onOutput?: () => void
 }
 
 export interface Shell {
@@ -75,6 +77,7 @@ function runOnce(
     }
     const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 30_000)
     child.stdout.on('data', chunk => out.push(chunk))
+    child.stdout.once('data', () => options.onOutput?.())
     child.stderr.on('data', chunk => err.push(chunk))
     child.stdin.on('error', () => {})
     child.stdin.end(options.input ?? '')

@@ -374,8 +374,9 @@ export class Wal implements DurableLog {
     this.#recent.dropBefore(this.#table.firstIndex)
     for (const segment of dropped) {
       segment.close()
-      this.#fs.remove(segment.path)
+      await this.#fs.discard(segment.path)
       await this.#fs.syncDirectory(this.#directory)
+      await this.#fs.yieldTurn()
     }
   }
 
