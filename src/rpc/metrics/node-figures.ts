@@ -20,14 +20,16 @@ export interface FiguresSource {
   readonly openConnections: () => number
 }
 
-/** Percentiles are made anew at most this often, however many watch. */
-const LATENCIES_KEPT_MS = 200
+/** Percentiles and text are made anew at most this often, however many watch. */
+const KEPT_MS = 200
 
 /** All figures of a node, as a sample and as Prometheus text. */
 export class NodeFigures {
   readonly #source: FiguresSource
   readonly #process = new ProcessFigures()
   #latencies: {readonly of: Latencies; readonly madeMs: number; readonly all: Latency[]} | undefined
+
+  #text: {readonly madeMs: number; readonly text: string} | undefined
 
   constructor(source: FiguresSource) {
     this.#source = source
@@ -83,18 +85,22 @@ export class NodeFigures {
 
   /** Of a pristine node: its process alone. */
   prometheus(): string {
+    const madeMs = performance.now()
+    if (this.#text !== undefined && madeMs - this.#text.madeMs < KEPT_MS) return this.#text.text
     const {host, transport, openConnections} = this.#source
-    return prometheusText(host, this.#process, {
+    const text = prometheusText(host, this.#process, {
       roundTrip: transport.roundTrip,
       connections: transport.connections(),
       openConnections: openConnections(),
     })
+    this.#text = {madeMs, text}
+    return text
   }
 
   #summaries(of: Latencies): Latency[] {
     const nowMs = performance.now()
     const kept = this.#latencies
-    if (kept?.of === of && nowMs - kept.madeMs < LATENCIES_KEPT_MS) return kept.all
+    if (kept?.of === of && nowMs - kept.madeMs < KEPT_MS) return kept.all
     const all = [
       summary('queue', of.queue, nowMs),
       summary('sync', of.sync, nowMs),
