@@ -78,7 +78,7 @@ export default class MemberAdd extends ChangeCommand {
     const role = flags.observer ? 'observer' : flags.learner ? 'learner' : 'voter'
     const own = address ?? flags.name
     const told = own !== undefined || role !== 'voter' || flags['no-wait'] || this.agreed
-    if (told || !this.terminal.asks) {
+    if (told || !this.terminal.asks || !this.forPeople) {
       return {
         address: address === undefined ? undefined : checkEndpoint(address),
         role,
@@ -87,7 +87,7 @@ export default class MemberAdd extends ChangeCommand {
     }
     const {localCluster} = await this.target()
     const status = await (await this.connect()).clusterStatus()
-    this.note(addIntroduction(status).join('\n'))
+    this.note(addIntroduction(status, localCluster !== undefined).join('\n'))
     const asker = await this.asker('Which node?')
     return {...(await askAddition(asker, localCluster !== undefined)), asked: true}
   }

@@ -33,8 +33,11 @@ export interface Addition {
   readonly role: MemberRole
 }
 
-/** Lines above the questions of `member add`. */
-export function addIntroduction({voters, failureTolerance: now}: ClusterStatus): string[] {
+/** Lines above the questions of `member add`; `local`: a new node can be started here. */
+export function addIntroduction(
+  {voters, failureTolerance: now}: ClusterStatus,
+  local: boolean,
+): string[] {
   const gains = toleranceOf(voters + 1) > toleranceOf(voters)
   return [
     'The voters of a cluster decide by majority what is stored for good. A new node',
@@ -44,9 +47,16 @@ export function addIntroduction({voters, failureTolerance: now}: ClusterStatus):
     `There ${voters === 1 ? 'is' : 'are'} ${counted(voters, 'voter')} now: ${losses(now)} may fail. ` +
       `With ${voters + 1} it is ${losses(toleranceOf(voters + 1))}` +
       `${gains ? '.' : `; only ${voters + 2} make it ${toleranceOf(voters + 2)}.`}`,
+    ...(local ? [] : START_IT_FIRST),
     '',
   ]
 }
+
+const START_IT_FIRST = [
+  '',
+  'Start the new node first, on its own machine and on an empty directory:',
+  '  raftctl node run --listen HOST:PORT --data-dir DIRECTORY --token-file FILE …',
+]
 
 /** `local`: a new node can be started here. */
 export async function askAddition(asker: Asker, local: boolean): Promise<Addition> {

@@ -71,7 +71,7 @@ test('who is not named is chosen from a list', async () => {
     const {status, screen} = await terminal.ended()
 
     expect(status).toBe(0)
-    expect(screen).toContain('member 2 (second) updated')
+    expect(screen).toMatch(/member \d \(second\) updated/)
   })
   await withTerminal(shell, ['member', 'promote'], {}, async terminal => {
     const {status, screen} = await terminal.ended()
@@ -82,49 +82,43 @@ test('who is not named is chosen from a list', async () => {
   expect([piped.status, piped.failure().message]).toEqual([2, 'which member?'])
 })
 
-test('a learner that lags is shown as a bar, and as lines with --verbose', {
-  timeout: 60_000,
-}, async () => {
+test('a learner that lags is shown as a bar, and as lines with --verbose', async () => {
   const added = (await shell.run(['member', 'add', '--learner', '--json'])).json()
-  const pid = await pidOf(Number(added.memberId))
-  const promote = ['member', 'promote', String(added.memberId), '--wait']
-  process.kill(pid, 'SIGSTOP')
-  try {
-    const pairs = Array.from({length: 300}, (_, i) => `k${i} v\n`).join('')
-    await shell.run(['kv', 'put', '--stdin', '-q'], {input: pairs})
+  const id = String(added.memberId)
+  const promote = ['member', 'promote', id, '--wait']
+  await shell.run(['node', 'kill', id])
+  const pairs = Array.from({length: 300}, (_, i) => `k${i} v\n`).join('')
+  await shell.run(['kv', 'put', '--stdin', '-q'], {input: pairs})
 
-    for (const [columns, env] of [[80, {}] as const, [200, {NO_COLOR: '1'}] as const]) {
-      await withTerminal(shell, promote, {columns, env}, async terminal => {
-        await terminal.until(BAR)
-        terminal.type(KEYS.ctrlC)
+  await withTerminal(shell, promote, {columns: 80}, async terminal => {
+    await terminal.until(BAR)
+    terminal.type(KEYS.ctrlC)
 
-        expect(terminal.coloured()).toBe(!('NO_COLOR' in env))
-        expect((await terminal.ended()).status).toBe(130)
-        expect(terminal.cursorHidden()).toBe(false)
-      })
-    }
-    const verbose = [...promote, '--verbose', '--timeout', '1s']
-    await withTerminal(shell, verbose, {env: {TERM: 'dumb'}}, async terminal => {
-      const {status, screen} = await terminal.ended()
+    expect(terminal.coloured()).toBe(true)
+    expect((await terminal.ended()).status).toBe(130)
+    expect(terminal.cursorHidden()).toBe(false)
+  })
+  const verbose = [...promote, '--verbose', '--timeout', '1s']
+  await withTerminal(shell, verbose, {env: {TERM: 'dumb'}}, async terminal => {
+    const {status, screen} = await terminal.ended()
 
-      expect(status).toBe(18)
-      expect(screen).toMatch(/^member \d catches up: at \d+, 30\d behind$/m)
-      expect(screen).toContain('it stays a learner')
-      expect(screen).toMatch(/raftctl member promote \d --wait/)
-      expect(terminal.raw()).not.toContain('\u001b')
-    })
-    await withTerminal(shell, promote, {}, async terminal => {
-      await terminal.until(BAR)
-      process.kill(pid, 'SIGCONT')
-      const {status, screen} = await terminal.ended()
+    expect(status).toBe(18)
+    expect(screen).toMatch(/^member \d catches up: at \d+, 30\d behind$/m)
+    expect(screen).toContain('it stays a learner')
+    expect(screen).toMatch(/raftctl member promote \d --wait/)
+    expect(terminal.raw()).not.toContain('\u001b')
+  })
+  const env = {NO_COLOR: '1'}
+  await withTerminal(shell, promote, {columns: 200, env}, async terminal => {
+    await terminal.until(BAR)
+    expect(terminal.coloured()).toBe(false)
+    await shell.run(['node', 'start', id])
+    const {status, screen} = await terminal.ended()
 
-      expect(status).toBe(0)
-      expect(screen).toContain('is a voter now')
-      expect(screen).not.toContain('█')
-    })
-  } finally {
-    process.kill(pid, 'SIGCONT')
-  }
+    expect(status).toBe(0)
+    expect(screen).toContain('is a voter now')
+    expect(screen).not.toMatch(/[█░]/)
+  })
 })
 
 test('Ctrl-C asks whether the new learner is to go again, and removes it', async () => {
@@ -234,11 +228,6 @@ async function withDeafNode(name: string, use: (address: string) => Promise<void
 
 async function ids(): Promise<number[]> {
   return (await shell.run(['member', 'list', '-q'])).stdout.trim().split('\n').map(Number)
-}
-
-async function pidOf(member: number): Promise<number> {
-  const {pid} = (await shell.run(['member', 'show', String(member), '--json'])).json()
-  return Number(pid)
 }
 
 async function eventually(look: () => Promise<boolean>, withinMs = 15_000): Promise<void> {

@@ -99,7 +99,8 @@ test('in a pipe it prints blocks, with --json an object a line, until its reader
 
 test('it goes on when the leader dies, and when nobody is left', async () => {
   const leader = (await shell.run(['leader', 'show', '-q'])).stdout.trim()
-  await withTerminal(shell, ['top', '--interval', '50ms'], {columns: 120}, async terminal => {
+  const args = ['top', '--interval', '50ms', '--timeout', '300ms']
+  await withTerminal(shell, args, {columns: 120}, async terminal => {
     await terminal.until(TITLES)
     await shell.run(['node', 'kill', leader])
     const wounded = await terminal.until(/leader [123] [\s\S]+UNREACHABLE/)
@@ -111,7 +112,7 @@ test('it goes on when the leader dies, and when nobody is left', async () => {
     expect(dead).toContain('problem: ')
     expect((await terminal.ended()).status).toBe(0)
   })
-  const after = openTerminal(shell, ['top'])
+  const after = openTerminal(shell, args)
   try {
     const {status, screen} = await after.ended()
     expect(status).toBe(15)
