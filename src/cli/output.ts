@@ -44,9 +44,8 @@ export async function render(result: Result, view: View, manner: Manner): Promis
   if (manner.quiet && view.ids) return view.ids.map(id => `${cellText(id)}\n`).join('')
   if (manner.format === 'json') return `${toJson(result)}\n`
   if (manner.format === 'yaml') {
-    const {stringify} = await import('yaml')
-    // By the older version, which quotes more: whoever reads it, "no" stays a word.
-    return stringify(JSON.parse(toJson(result)), {version: '1.1', lineWidth: 0, blockQuote: false})
+    const {toYaml} = await import('./yaml.js')
+    return toYaml(JSON.parse(toJson(result)))
   }
   const parts = [...(view.lines ?? [])]
   if (view.table) parts.push(await renderTable(view.table, manner))

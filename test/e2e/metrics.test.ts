@@ -119,7 +119,7 @@ test('200 tails and a reader that never reads slow no write down and fill no mem
   expect(grown).toBeLessThan(96 * MEBI)
 }, 180_000)
 
-test('the figures of a node are readable by the shell, as a table, JSON and Prometheus text', async () => {
+test('the figures of a node are readable by the shell, as a table, JSON, YAML and Prometheus text', async () => {
   const [endpoint] = nodes.map(node => node.address)
   const run = (line: string) => shell.run([...line.split(' '), '--endpoint', endpoint!])
 
@@ -140,6 +140,8 @@ test('the figures of a node are readable by the shell, as a table, JSON and Prom
 
   const tailed = await run('metrics tail --prometheus --count 2 --interval 50ms')
   expect(tailed.stdout.match(/^# member \d at /gm)).toHaveLength(2)
+
+  expect((await run('metrics show -o yaml')).stdout).toMatch(/^kind: Metrics$/m)
 
   const both = await run('metrics show --prometheus --json')
   expect(both.status).toBe(2)
