@@ -5,6 +5,7 @@ import type {HistoryRecord} from '../../operator/member-history.js'
 import type {MembershipChange} from '../../operator/reach-membership.js'
 import type {LeadershipChange} from '../../operator/transfer-leadership.js'
 import type {Verification} from '../../operator/verify-membership.js'
+import {bar} from '../bar.js'
 import {formatDuration} from '../duration.js'
 import type {View} from '../output.js'
 import type {RecordView} from '../records.js'
@@ -118,9 +119,7 @@ export function catchUpBar(catchUp: CatchUp, columns: number): string {
   const figures = [`match ${match}`, `gap ${gap}`, ...paceOf(catchUp)].join('  ')
   const head = `member ${memberId}  `
   const width = Math.max(BAR_MIN, columns - head.length - percent.length - figures.length - 2)
-  const full = Math.floor(done * Math.min(width, 40))
-  const bar = `${'█'.repeat(full)}${'░'.repeat(Math.min(width, 40) - full)}`
-  return `${head}${bar}${percent}  ${figures}`.slice(0, columns)
+  return `${head}${bar(done, Math.min(width, 40))}${percent}  ${figures}`.slice(0, columns)
 }
 
 function paceOf({gap, entriesPerSecond, etaMs, snapshot}: CatchUp): string[] {

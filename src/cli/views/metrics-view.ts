@@ -1,5 +1,6 @@
 import type {Latency, LatencyName, Sample} from '../../client/types.js'
 import {latencyOf, type Verdict} from '../../operator/latency-verdict.js'
+import type {LoadVerdict} from '../../operator/load-verdict.js'
 import type {ClusterFigures} from '../../operator/read-metrics.js'
 import type {Cell, View} from '../output.js'
 import type {RecordView} from '../records.js'
@@ -153,12 +154,13 @@ export function latencyView({items, leaderId}: ClusterFigures, {limit, reason}: 
       rows,
     },
     ids: items.map(({id}) => id),
-    after: [...unreachableLines(items), '', `limits: ${spelled(limit)} (${reason})`],
+    after: [...unreachableLines(items), '', `limits: ${limitName(limit)} (${reason})`],
   }
 }
 
-function spelled(limit: Verdict['limit']): string {
-  return {'disk-sync': 'disk sync', network: 'network', cpu: 'CPU', nothing: 'nothing'}[limit]
+export function limitName(limit: LoadVerdict['limit']): string {
+  const names = {'disk-sync': 'disk sync', network: 'network', cpu: 'CPU', nothing: 'nothing'}
+  return {...names, client: 'this client'}[limit]
 }
 
 function millis(latency: Latency | undefined): Cell[] {
