@@ -197,6 +197,7 @@ export class SimFileSystem implements FileSystem {
       discard: path => guarded(() => this.discard(path)),
       syncDirectory: path => guarded(() => this.syncDirectory(path)),
       yieldTurn: () => this.yieldTurn(),
+      settle: file => guarded(() => this.settle(file)),
       lock: directory => guarded(() => this.lock(directory)),
     }
   }
@@ -278,6 +279,10 @@ export class SimFileSystem implements FileSystem {
   }
 
   async yieldTurn(): Promise<void> {}
+
+  settle(file: OpenFile): Promise<void> {
+    return file.syncData()
+  }
 
   async lock(directory: string): Promise<DirectoryLock> {
     this.#directory(directory)

@@ -32,6 +32,8 @@ export interface FileSystem {
    * mebibyte or a few milliseconds.
    */
   yieldTurn(): Promise<void>
+  /** Syncs what long work has written so far, and leaves the disk to others for as long as that took. */
+  settle(file: OpenFile): Promise<void>
   /**
    * Takes a directory for this process, until `release` or the end of the process, however it ends.
    * RAFTCTL_DIRECTORY_IN_USE names the process that has it.

@@ -19,6 +19,9 @@ import type {DirectoryLock, FileSystem, OpenFile, OpenMode} from './file-system.
 import {misplaced} from './file-system.js'
 import {lockDirectory} from './node-directory-lock.js'
 
+/** However slow the disk is, long work goes on. */
+const SETTLE_MS_MAX = 500
+
 const FLAGS: Record<OpenMode, string> = {read: 'r', write: 'r+', create: 'wx+'}
 
 /**
@@ -86,6 +89,14 @@ export class NodeFileSystem implements FileSystem {
       if (this.#pauseMs === 0) setImmediate(resolve)
       else setTimeout(resolve, this.#pauseMs)
     })
+  }
+
+  async settle(file: OpenFile): Promise<void> {
+    const startMs = performance.now()
+    await file.syncData()
+    if (this.#pauseMs === 0) return
+    const tookMs = Math.min(performance.now() - startMs, SETTLE_MS_MAX)
+    await new Promise(resolve => setTimeout(resolve, Math.max(this.#pauseMs, tookMs)))
   }
 
   async lock(directory: string): Promise<DirectoryLock> {

@@ -17,7 +17,7 @@ import {
 } from './snapshot-format.js'
 
 /** Synced in parts, so that a log on the same disk does not wait behind all of it. */
-const SYNC_EVERY_BYTES = 4 * 1024 * 1024
+const SYNC_EVERY_BYTES = 1024 * 1024
 const YIELD_EVERY_BYTES = 512 * 1024
 
 /** A file whose header, trailer and size fit each other; its blocks are checked as they are read. */
@@ -191,7 +191,7 @@ export async function writeSnapshotFile(
     unsynced += piece.length
     unyielded += piece.length
     if (unsynced >= SYNC_EVERY_BYTES) {
-      await file.syncData()
+      await fs.settle(file)
       unsynced = 0
       unyielded = 0
     } else if (unyielded >= YIELD_EVERY_BYTES) {

@@ -1,9 +1,9 @@
 import {RaftctlError} from '../errors.js'
 import type {SnapshotInfo, SnapshotReceiver} from '../node/ports.js'
-import type {OpenFile} from './file-system.js'
+import type {FileSystem, OpenFile} from './file-system.js'
 
 /** Chunks wait for a sync of the file this often, so that the disk's queue stays short. */
-const SYNC_EVERY_BYTES = 4 * 1024 * 1024
+const SYNC_EVERY_BYTES = 1024 * 1024
 
 interface Ending {
   /** Verifies the closed file and gives it its name. */
@@ -16,6 +16,7 @@ interface Ending {
 export class IncomingFile implements SnapshotReceiver {
   readonly id: string
   readonly bytes: number
+  #fs: FileSystem
   #file: OpenFile
   #offset: number
   #unsynced = 0
@@ -24,7 +25,15 @@ export class IncomingFile implements SnapshotReceiver {
   #isBusy = false
   #isFinishing = false
 
-  constructor(file: OpenFile, id: string, bytes: number, offset: number, ending: Ending) {
+  constructor(
+    fs: FileSystem,
+    file: OpenFile,
+    id: string,
+    bytes: number,
+    offset: number,
+    ending: Ending,
+  ) {
+    this.#fs = fs
     this.#file = file
     this.id = id
     this.bytes = bytes
@@ -61,7 +70,7 @@ export class IncomingFile implements SnapshotReceiver {
       this.#unsynced += chunk.length
       if (this.#unsynced >= SYNC_EVERY_BYTES) {
         this.#unsynced = 0
-        await this.#file.syncData()
+        await this.#fs.settle(this.#file)
       }
     } catch (error) {
       await this.abort()

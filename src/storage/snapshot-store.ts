@@ -232,7 +232,7 @@ export class FileSnapshotStore implements SnapshotStore {
     if (offset === 0) this.#removeFile(path)
 
     const file = this.#fs.open(path, offset === 0 ? 'create' : 'write')
-    const incoming = new IncomingFile(file, id, bytes, offset, {
+    const incoming = new IncomingFile(this.#fs, file, id, bytes, offset, {
       finish: () => this.#finish(incoming, path),
       abandon: () => {
         if (this.#incoming !== incoming) return
