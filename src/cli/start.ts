@@ -26,7 +26,7 @@ export async function start(
   process.on('unhandledRejection', onBug)
   try {
     const {run} = await import('./oclif.js')
-    await run([...argv], options)
+    await run(first === 'help' ? [...argv.slice(1), '--help'] : [...argv], options)
   } catch (error) {
     failBeforeCommand(error, argv)
   }

@@ -6,9 +6,11 @@ const SUGGESTIONS_MAX = 3
 
 /** undefined for any other failure before a command began. */
 export function unknownCommand(error: unknown, argv: readonly string[]): RaftctlError | undefined {
-  if (!(error instanceof Error) || !/^command .* not found$/s.test(error.message)) return undefined
-  const flag = argv.findIndex(word => word.startsWith('-'))
-  const typed = flag === -1 ? argv : argv.slice(0, flag)
+  if (!(error instanceof Error) || !/^command .* not found\.?$/is.test(error.message))
+    return undefined
+  const words = argv[0] === 'help' ? argv.slice(1) : argv
+  const flag = words.findIndex(word => word.startsWith('-'))
+  const typed = flag === -1 ? words : words.slice(0, flag)
   const ids = Object.entries(readManifest().commands)
     .filter(([, {hidden}]) => hidden !== true)
     .map(([id]) => id.split(':'))

@@ -36,13 +36,23 @@ function at(line: string): string[] | string {
   return completion.kind === 'names' ? completion.of : completion.words.map(({word}) => word)
 }
 
-const topics = ['status', 'member', 'leader', 'cluster', 'context', 'snapshot', 'completion']
+const topics = [
+  'status',
+  'member',
+  'leader',
+  'cluster',
+  'context',
+  'snapshot',
+  'completion',
+  'help',
+]
 
 const cases: readonly (readonly [string, string[] | string])[] = [
   ['', topics],
   ['--yes ', topics],
   ['-o json st', ['status']],
   ['sim', []],
+  ['help member u', ['update']],
   ['member ', ['add', 'set', 'update']],
   ['member u', ['update']],
   ['--context m member u', ['update']],

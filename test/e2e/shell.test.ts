@@ -91,6 +91,21 @@ test('the version and the help go to standard output', async () => {
   expect(help.stdout).toContain('--foreground')
 })
 
+test('"help" before a command is its --help', async () => {
+  const before = await shell.run(['help', 'member', 'add'])
+  const after = await shell.run(['member', 'add', '--help'])
+  const all = await shell.run(['help'])
+  const none = await shell.run(['help', 'stauts', '--json'])
+
+  expect([before.status, before.stdout]).toEqual([0, after.stdout])
+  expect([all.status, all.stderr]).toEqual([0, ''])
+  expect(none.status).toBe(2)
+  expect(none.failure()).toMatchObject({
+    message: 'there is no command "stauts"',
+    hint: 'Did you mean "raftctl status"?',
+  })
+})
+
 test('what was probably meant is named', async () => {
   const typo = await shell.run(['kv', 'gte', 'x', '--json'])
   const verb = await shell.run(['put', 'a', 'b'])

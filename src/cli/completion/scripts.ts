@@ -40,7 +40,7 @@ else
   compdef _raftctl raftctl
 fi`
 
-const FISH = String.raw`# raftctl: completion for fish
+const FISH = `# raftctl: completion for fish
 function __raftctl_words
     set -l typed (commandline -opc)
     set -l program $typed[1]

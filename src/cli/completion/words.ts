@@ -58,6 +58,8 @@ export function completionsAt(typed: readonly string[], vocabulary: Vocabulary):
     .filter((word, i, all) => {
       return word !== '=' || i === all.length - 1
     })
+  // Behind "help" stands what helps itself.
+  if (line[0] === 'help' && line.length > 1) line.shift()
   const current = line.at(-1) === '=' ? '' : (line.at(-1) ?? '')
   const before = line.slice(0, -1)
   const {id, command, values, open, flags} = parse(before, vocabulary)
@@ -147,6 +149,7 @@ function nextWords(id: string, {commands, topics}: Vocabulary): Word[] {
     const about = deeper === undefined ? summary : (topics[word]?.description ?? '')
     words.set(word, about)
   }
+  if (id === '') words.set('help', 'Show how a command is used.')
   return [...words].map(([word, about]) => ({word, about}))
 }
 
