@@ -14,6 +14,7 @@ export class MessageReader<Message> {
   #over = false
   #failure: RaftctlError | undefined
   #wake: () => void = () => {}
+  #onCut: (error: RaftctlError) => void = () => {}
 
   constructor(call: ReadableCall<Message>) {
     this.#call = call
@@ -50,6 +51,16 @@ export class MessageReader<Message> {
     this.#failure ??= error
     this.#over = true
     this.#wake()
+    this.#onCut(error)
+  }
+
+  /** What is waited for, such as an answer that the sender must take; rejects when cut. One at a time. */
+  unlessCut<T>(result: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) reject(this.#failure)
+      this.#onCut = reject
+      result.then(resolve, reject)
+    })
   }
 
   #end(): void {

@@ -108,6 +108,9 @@ export class SnapshotInbox {
     }
     const {id, fileBytes, message} = snapshot
     const answers = responseStream<SnapshotProgress>(call)
+    // A sender that reads nothing must not outlast the word that ends it.
+    const tell = (offset: number, done: boolean) =>
+      frames.unlessCut(answers.write({offset: toWireNumber(offset), done}))
     const left = this.#left
     this.#left = undefined
     // A file that nobody goes on with must not stand in the way of another, even an older one.
@@ -116,12 +119,12 @@ export class SnapshotInbox {
     this.#left = {id, receiver}
     try {
       let {offset} = receiver
-      await answers.write({offset: toWireNumber(offset), done: false})
+      await tell(offset, false)
       while (offset < fileBytes) {
         const frame = await frames.next()
         if (frame === undefined) return
         offset = await takeChunk(frame, offset, fileBytes, receiver)
-        await answers.write({offset: toWireNumber(offset), done: false})
+        await tell(offset, false)
       }
       await receiver.finish()
       this.#left = undefined
@@ -131,7 +134,7 @@ export class SnapshotInbox {
     }
     // The file is in its place and verified: from here on it is Raft's to decide.
     this.#us.host.runtime?.step([message])
-    await answers.write({offset: toWireNumber(fileBytes), done: true})
+    await tell(fileBytes, true)
   }
 }
 

@@ -1,10 +1,15 @@
 import {randomBytes} from 'node:crypto'
+import {connect} from 'node:http2'
 import * as grpc from '@grpc/grpc-js'
 import {afterEach, describe, expect, test} from 'vitest'
 import type {InstallSnapshot} from '../../../src/raft/messages.js'
 import {groupId, logIndex, nodeId, term} from '../../../src/raft/types.js'
 import {membershipToWire} from '../../../src/rpc/codec.js'
-import {PeerServiceClient, type SnapshotFrame} from '../../../src/rpc/gen/raftctl/v1/peer.js'
+import {
+  PeerServiceClient,
+  type SnapshotFrame,
+  SnapshotFrame as SnapshotFrames,
+} from '../../../src/rpc/gen/raftctl/v1/peer.js'
 import {fromServiceError, type StatusLike} from '../../../src/rpc/status.js'
 import {type FakeNode, startCluster, stopAll} from '../cluster-of-fakes.js'
 import {FakeSnapshots, idOf} from '../fake-snapshots.js'
@@ -13,6 +18,8 @@ import {until} from '../support.js'
 afterEach(stopAll)
 
 const CHUNK = 256 * 1024
+/** Of a byte each, from a sender that reads no answer. */
+const CHUNKS = 2000
 
 async function twoNodes(): Promise<{
   a: FakeNode
@@ -192,6 +199,14 @@ describe('over a hand-made stream', () => {
   })
   let nonce = ''
 
+  /** As gRPC frames it. */
+  function onTheWire(frame: SnapshotFrame): Buffer {
+    const message = SnapshotFrames.encode(frame).finish()
+    const prefix = Buffer.alloc(5)
+    prefix.writeUInt32BE(message.length, 1)
+    return Buffer.concat([prefix, message])
+  }
+
   async function setUp() {
     const set = await twoNodes()
     nonce = set.a.host.processNonce
@@ -270,6 +285,39 @@ describe('over a hand-made stream', () => {
       stream.close()
     }
   }
+
+  test('a sender that reads no answer is cut all the same when the node stops', async () => {
+    const {b, to} = await setUp()
+    let taken = 0
+    to.beforeWrite = async () => {
+      taken += 1
+    }
+    const session = connect(`http://${b.address}`, {settings: {initialWindowSize: 512}})
+    session.on('error', () => {})
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/raftctl.v1.PeerService/InstallSnapshot',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    })
+    stream.on('error', () => {})
+    stream.write(onTheWire(header(10, to, CHUNKS)))
+    for (let at = 0; at < CHUNKS; at++) stream.write(onTheWire(chunk(at, 1)))
+    // As soon as its answers fill the window, it takes no more.
+    let before = -1
+    await until('it is stuck', () => {
+      const stuck = taken > 0 && taken === before
+      before = taken
+      return stuck
+    })
+
+    const began = performance.now()
+    await b.stop()
+
+    expect(taken).toBeLessThan(CHUNKS)
+    expect(performance.now() - began).toBeLessThan(5000)
+    session.destroy()
+  })
 
   test('an older snapshot does not end a newer one', async () => {
     const {b, to} = await setUp()
