@@ -15,9 +15,12 @@ import {changedTo, figuresOf, type MemberChange, unchanged, votersOf} from './me
 import {membershipMoved} from './prepared-change.js'
 import {promoteMember} from './promote-member.js'
 import {spellMember} from './resolve-member.js'
+import {type TimedStatus, timedStatus} from './timed-status.js'
 import {verifyMembership} from './verify-membership.js'
 
 const LOOK_MS = 50
+/** Between the clocks of a new member and of the leader. */
+const SKEW_MS_MAX = 60_000
 const ATTEMPTS = 5
 
 export interface AddOptions {
@@ -45,18 +48,20 @@ export interface AddOptions {
 /**
  * Adds the node at `address`. RAFTCTL_UNREACHABLE when nothing of ours answers there,
  * RAFTCTL_OTHER_CLUSTER_DATA, RAFTCTL_MEMBER_REMOVED, RAFTCTL_REFUSED when address or name belong to
- * another member; RAFTCTL_TIMED_OUT when the leader does not hear it, or it does not catch up.
+ * another member or its clock is far from the leader's; RAFTCTL_TIMED_OUT when the leader does not hear it, or it does not catch up.
  */
 export async function addMember(
   client: ClusterClient,
   address: string,
   options: AddOptions,
 ): Promise<MemberChange> {
-  const node = await client.nodeStatus(address)
+  const timed = await timedStatus(client, address)
+  const {node} = timed
   const start = await ledStatus(client)
   checkNode(start, node, address, options.replaces)
 
   const before = memberOf(start, node)
+  if (before === undefined) await checkClock(client, start, timed, address)
   const complete = before !== undefined && node.clusterId !== ''
   if (complete && (before.role === options.role || before.role === 'voter')) {
     const intends = options.promoteWhenReady === true && before.role === 'learner'
@@ -139,6 +144,29 @@ function checkNode(
       },
     )
   }
+}
+
+/** Raft does not go by clocks; what its members log and whom they trust does. */
+async function checkClock(
+  client: ClusterClient,
+  {leaderAddress}: LedStatus,
+  timed: TimedStatus,
+  address: string,
+): Promise<void> {
+  if (leaderAddress === null) return
+  const leader = await timedStatus(client, leaderAddress)
+  const skewMs = timed.skewMs - leader.skewMs
+  const sureMs = Math.abs(skewMs) - timed.uncertaintyMs - leader.uncertaintyMs
+  if (sureMs <= SKEW_MS_MAX) return
+  const how = `${spell(Math.abs(skewMs))} ${skewMs > 0 ? 'ahead of' : 'behind'}`
+  throw new RaftctlError(
+    'RAFTCTL_REFUSED',
+    `the clock of the node at ${address} is ${how} the leader's`,
+    {
+      hint: 'Set its clock (NTP), then run the same command again.',
+      details: {rule: 'clock', skewMs: Math.round(skewMs)},
+    },
+  )
 }
 
 /** Writes the node into the membership; answers the id drawn for it. */

@@ -7,6 +7,7 @@ import {RaftctlError} from '../errors.js'
 import {diffLogs, type LogDiff} from './log-diff.js'
 import {openLogSource} from './log-source.js'
 import {compareState, type StateComparison} from './state-hash.js'
+import {timedStatus} from './timed-status.js'
 
 /** How long a node may take to say how it is. */
 const ASK_MS = 1_500
@@ -149,14 +150,9 @@ async function askAll(
 }
 
 async function ask(client: ClusterClient, address: string, configured: boolean): Promise<Answer> {
-  const startMs = Date.now()
-  const start = performance.now()
   try {
-    const node = await client.nodeStatus(address, Math.min(ASK_MS, client.timeoutMs))
-    const tookMs = performance.now() - start
-    const skewMs = Date.parse(node.time) - (startMs + tookMs / 2)
-    const uncertaintyMs = tookMs / 2
-    return {address, configured, node, failure: undefined, skewMs, uncertaintyMs}
+    const timed = await timedStatus(client, address, Math.min(ASK_MS, client.timeoutMs))
+    return {address, configured, failure: undefined, ...timed}
   } catch (error) {
     if (!(error instanceof RaftctlError) || error.code === 'RAFTCTL_INTERRUPTED') throw error
     const failure = error.message

@@ -63,7 +63,10 @@ export class FakeNode {
   progress: cluster.PeerProgress[] = []
   /** Decides what becomes of a write; the default applies it. */
   beforePut: Before = () => 'apply'
+  /** What it says that others reach it at, if not where it listens. */
+  advertised: string | undefined
   statusCalls = 0
+  timeMs = 1_700_000_000_000n
   readonly seenPuts: kv.PutRequest[] = []
   changeMembership: (
     request: cluster.ChangeMembershipRequest,
@@ -160,10 +163,10 @@ export class FakeNode {
     this.statusCalls += 1
     const base = cluster.StatusResponse.fromPartial({
       storeId: this.storeId,
-      address: this.address,
+      address: this.advertised ?? this.address,
       name: `n${this.id}`,
       version: '0.0.0',
-      timeMs: 1_700_000_000_000n,
+      timeMs: this.timeMs,
     })
     if (this.pristine) return {...base, role: 'pristine'}
     return {

@@ -279,6 +279,25 @@ describe('nodes with TLS', () => {
     })
   }
 
+  test('refuse who means another cluster, and say whose they are', async () => {
+    const contexts = join(shell.home, '.config/raftctl/contexts.json')
+    const before = await readFile(contexts, 'utf8')
+    const meant = 'f'.repeat(32)
+    await writeFile(
+      contexts,
+      before.replaceAll(/"clusterId": ?"[0-9a-f]{32}"/g, `"clusterId":"${meant}"`),
+    )
+
+    const refused = await shell.run(['status', '--context', 'prod', '--json'])
+    await writeFile(contexts, before)
+
+    expect(refused.failure()).toMatchObject({code: 'RAFTCTL_WRONG_CLUSTER', exit: 16})
+    expect(refused.failure().message).toMatch(
+      new RegExp(`belongs to cluster [0-9a-f]{32}, not to ${meant}`),
+    )
+    expect((await shell.run(['status', '--context', 'prod'])).status).toBe(0)
+  })
+
   test('name the role that is needed', async () => {
     const put = await shell.run([
       ...['kv', 'put', 'k', 'w', '--endpoint', endpoint(), '--json'],

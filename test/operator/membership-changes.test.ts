@@ -1,3 +1,4 @@
+import {createServer} from 'node:http'
 import {afterEach, expect, test} from 'vitest'
 import {ClusterClient} from '../../src/client/cluster-client.js'
 import {RaftctlError} from '../../src/errors.js'
@@ -127,6 +128,49 @@ test('a node of another cluster is not added', async () => {
   const code = await codeOf(addMember(client, other.nodes[0]!.address, {role: 'voter'}))
 
   expect(code).toBe('RAFTCTL_OTHER_CLUSTER_DATA')
+})
+
+test('a node whose clock is far from that of the leader is not added, and may be once it is set', async () => {
+  const {cluster, client, leader} = await started()
+  const joining = await pristineNode(cluster, 4)
+  const asked = obedient(cluster, leader, joining)
+  joining.timeMs -= 600_000n
+  const refused = await errorOf(addMember(client, joining.address, {role: 'learner'}))
+  joining.timeMs += 600_000n
+
+  const change = await addMember(client, joining.address, {role: 'learner'})
+
+  expect(refused).toMatchObject({code: 'RAFTCTL_REFUSED', details: {rule: 'clock'}})
+  expect(refused.message).toMatch(
+    /clock of the node at \S+ is (?:599|600)(?:\.\d)? s behind the leader's/,
+  )
+  expect(refused.spec.exit).toBe(12)
+  expect(asked).toEqual(['add'])
+  expect(change).toMatchObject({changed: true, memberId: 4})
+})
+
+test('a port of something else is no node, and says so', async () => {
+  const {client} = await started()
+  const server = createServer((_, answer) => answer.end('hello'))
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  cleanups.push(() => server.close())
+  const {port} = server.address() as {port: number}
+
+  const error = await errorOf(addMember(client, `127.0.0.1:${port}`, {role: 'voter'}))
+
+  expect(error).toMatchObject({code: 'RAFTCTL_UNREACHABLE', spec: {exit: 15}})
+  expect(error.message).toContain('is not a raftctl node')
+})
+
+test('a node with the address of another member is refused by name', async () => {
+  const {cluster, client} = await started()
+  const other = cluster.nodes[1]!
+  const joining = await pristineNode(cluster, 4)
+  joining.advertised = other.address
+
+  const error = await errorOf(addMember(client, joining.address, {role: 'voter'}))
+
+  expect(error).toMatchObject({code: 'RAFTCTL_REFUSED', details: {rule: 'address', memberId: 2}})
 })
 
 test('an address at which nothing listens is unreachable', async () => {
