@@ -17,13 +17,14 @@ afterEach(async () => {
   for (const daemon of running.splice(0)) await daemon.stop().catch(() => undefined)
 })
 
-async function start(dataDir: string) {
+async function start(dataDir: string, logLevel?: LogRecord['level']) {
   const records: LogRecord[] = []
   const daemon = await startDaemon({
     dataDir,
     listen: '127.0.0.1:0',
     version: '0.0.0',
     log: record => records.push(record),
+    logLevel,
   })
   running.push(daemon)
   return {daemon, records}
@@ -40,9 +41,9 @@ async function initialise(daemon: Daemon): Promise<unknown> {
 }
 
 /** A node that leads a cluster of its own. */
-async function member() {
+async function member(logLevel?: LogRecord['level']) {
   const dataDir = await temporaryDirectory()
-  const {daemon, records} = await start(dataDir)
+  const {daemon, records} = await start(dataDir, logLevel)
   await initialise(daemon)
   await vi.waitFor(() => {
     const leads = records.some(({event, role}) => event === 'role' && role === 'leader')
@@ -50,6 +51,44 @@ async function member() {
   }, 5000)
   return {dataDir, daemon, records}
 }
+
+test('each change of role is a line, with the span that begins and how long the last one was', async () => {
+  const {records} = await member()
+
+  const roles = records.filter(({event}) => event === 'role')
+  expect(roles.map(({role}) => role).at(-1)).toBe('leader')
+  expect(new Set(roles.map(({spanId}) => spanId)).size).toBe(roles.length)
+  expect(new Set(roles.map(({traceId}) => traceId)).size).toBe(1)
+  for (const {level, lastedMs} of roles) {
+    expect(level).toBe('info')
+    expect(lastedMs).toBeGreaterThanOrEqual(0)
+  }
+  expect(records.some(({event}) => event === 'call')).toBe(false)
+})
+
+test('at trace level every call is a line; nothing of what was written is in any', async () => {
+  const {daemon, records} = await member('trace')
+  const client = new ClusterClient({endpoints: [daemon.address], timeoutMs: 5000})
+  await client.put(KEY, new TextEncoder().encode('a secret')).finally(() => client.close())
+
+  await vi.waitFor(() => {
+    const paths = records.filter(({event}) => event === 'call').map(({path}) => path)
+    expect(paths).toContain('/raftctl.v1.ClusterService/Initialise')
+    expect(paths).toContain('/raftctl.v1.KeyValueService/Put')
+  }, 5000)
+  const text = JSON.stringify(records)
+  for (const encoding of ['utf8', 'base64', 'hex'] as const) {
+    expect(text).not.toContain(Buffer.from('a secret').toString(encoding))
+  }
+})
+
+test('a log of errors only has no lines about the usual', async () => {
+  const {daemon, records} = await start(await temporaryDirectory(), 'error')
+
+  await daemon.stop()
+
+  expect(records).toEqual([])
+})
 
 test('a failed write ends the node with that failure, and frees port and directory', async () => {
   const {dataDir, daemon} = await member()
