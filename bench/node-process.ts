@@ -7,7 +7,7 @@ import {join, resolve} from 'node:path'
 import {ClusterClient} from '../src/client/cluster-client.js'
 import type {Place} from './network/network.js'
 
-const READY_MS = 30_000
+const READY_MS = 120_000
 
 /** The built program, as measurements find it that were built with it. */
 export const PROGRAM = resolve(import.meta.dirname, '..', '..', 'bin', 'run.js')
