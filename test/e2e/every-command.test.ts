@@ -28,6 +28,7 @@ const CHANGING: readonly Row[] = [
   {line: 'context add other --endpoint @address --token-file @cluster/token'},
   {line: 'context use e'},
   {line: 'context remove other --yes'},
+  {line: 'bench --duration 50ms --callers 2'},
   {line: 'cert ca'},
   {line: 'cert node localhost'},
   {line: 'cert client me --role read'},
