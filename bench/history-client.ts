@@ -29,7 +29,8 @@ export class HistoryClient {
   readonly #client: ClusterClient
   /** What it has seen of each key: a swap begins there. */
   readonly #seen = new Map<number, {value: number; version: number}>()
-  answered = 0
+  /** How often it was told what, instead of an answer. */
+  readonly troubles: ErrorCode[] = []
   /** When the last answer came, by `performance.now()`. */
   answeredMs = 0
 
@@ -61,10 +62,10 @@ export class HistoryClient {
     const operation = history.invoke({client, key, kind, value, expected})
     try {
       history.answered(operation, await this.#ask(operation, seen.version))
-      this.answered++
       this.answeredMs = performance.now()
     } catch (error) {
       if (!(error instanceof RaftctlError)) throw error
+      this.troubles.push(error.code)
       if (!DOUBT.has(error.code)) history.refused(operation)
       this.#seen.delete(key)
     }

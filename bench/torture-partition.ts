@@ -153,7 +153,10 @@ async function makeHistory(cluster: Cluster, number: number): Promise<HistoryRep
   history.check()
   const {operations} = history
   if (verdict.violation !== undefined) wrong.push(verdict.violation.message)
-  if (operations < OPERATIONS_LEAST) wrong.push(`${operations} operations say too little`)
+  if (operations < OPERATIONS_LEAST) {
+    const told = clients.flatMap(({troubles}) => troubles).join(', ')
+    wrong.push(`${operations} operations say too little; clients were told ${told}`)
+  }
   return {fault, operations, recoveredMs, wrong}
 }
 

@@ -122,7 +122,7 @@ export class Router {
             const leads = status.raftRole === 'leader' && !foreign && status.term >= this.#termMax
             if (open === 0 || (untilLeader && leads && certain)) finish()
             else if (untilLeader && leads) timer ??= setTimeout(finish, HEAR_OUT_MS)
-            else if (untilLeader && !foreign) silent ??= setTimeout(finish, silentMs)
+            else if (untilLeader && !foreign && certain) silent ??= setTimeout(finish, silentMs)
           },
           (error: unknown) => {
             const failure = unwrap(error)
