@@ -132,6 +132,7 @@ const BENCHES: readonly Bench[] = [
   },
   {
     name: 'failover',
+    args: ['--kills', '20', '--systems', 'raftctl'],
     budgets: [
       {
         question: 'leader killed to next acknowledged write, p50',
@@ -184,7 +185,7 @@ const BENCHES: readonly Bench[] = [
   },
 ]
 
-/** Its results, which are passed on as they come; fails when it fails. */
+/** Its results, which are passed on as they come. One that misses its budget may end with 1. */
 async function run({name, args = []}: Bench): Promise<Result[]> {
   note(`\n${name} …`)
   const file = join(import.meta.dirname, `${name}.js`)
@@ -197,7 +198,8 @@ async function run({name, args = []}: Bench): Promise<Result[]> {
     results.push(parsed)
   }
   const status = await ended
-  if (status !== 0) throw new Error(`bench/${name} ended with ${status}; run it alone to see why`)
+  if (results.length === 0)
+    throw new Error(`bench/${name} ended with ${status}; run it alone to see why`)
   return results
 }
 

@@ -1,6 +1,7 @@
 /**
  * How long `raftctl --version` and `raftctl status` take, beside `node -e 0`: whole processes, one
- * after the other, interleaved. Prints one JSON line a result.
+ * after the other, interleaved; and the processor time of each, which a busy machine does not change
+ * much. Prints one JSON line a result.
  *
  *   node dist/bench/startup.js [rounds]
  */
@@ -8,16 +9,23 @@ import {spawnSync} from 'node:child_process'
 import {withDirectory} from './directory.js'
 import {PROGRAM, startNodes} from './node-process.js'
 import {median, result, round, table} from './report.js'
+import {endedChildrenCpuMs} from './usage.js'
 
 const rounds = Number(process.argv[2] ?? 30)
 
-function timeMs(args: readonly string[], home: string): number {
+interface Cost {
+  readonly ms: number
+  readonly cpuMs: number
+}
+
+function runOnce(args: readonly string[], home: string): Cost {
   const env = {...process.env, HOME: home}
+  const cpuMs = endedChildrenCpuMs()
   const startMs = performance.now()
   const {status, stderr} = spawnSync(process.execPath, args, {env, encoding: 'utf8'})
   const ms = performance.now() - startMs
   if (status !== 0) throw new Error(`node ${args.join(' ')} ended with ${status}: ${stderr}`)
-  return ms
+  return {ms, cpuMs: endedChildrenCpuMs() - cpuMs}
 }
 
 await withDirectory(async directory => {
@@ -29,24 +37,32 @@ await withDirectory(async directory => {
       {name: 'raftctl --version', args: [PROGRAM, '--version']},
       {name: 'raftctl status', args: [PROGRAM, 'status', ...endpoints]},
     ]
-    const times = commands.map(() => [] as number[])
+    const costs = commands.map(() => [] as Cost[])
     // What a program keeps from one run to the next is there in the second.
-    for (const {args} of commands) for (let i = 0; i < 2; i++) timeMs(args, directory)
+    for (const {args} of commands) for (let i = 0; i < 2; i++) runOnce(args, directory)
     for (let i = 0; i < rounds; i++) {
-      for (const [at, {args}] of commands.entries()) times[at]!.push(timeMs(args, directory))
+      for (const [at, {args}] of commands.entries()) costs[at]!.push(runOnce(args, directory))
     }
 
-    const bare = times[0]!
+    const cpuMs = (at: number) => costs[at]!.reduce((sum, cost) => sum + cost.cpuMs, 0) / rounds
+    const bare = costs[0]!
     const rows = commands.map(({name}, at) => {
-      const own = times[at]!
-      const medianMs = round(median(own), 1)
-      const minMs = round(Math.min(...own), 1)
-      const overMs = round(median(own.map((ms, i) => ms - bare[i]!)), 1)
-      const relative = at === 0 ? {} : {relativeTo: 'node -e 0', overMs}
-      result({bench: 'startup', command: name, rounds, medianMs, minMs, ...relative})
-      return [name, String(medianMs), String(minMs), at === 0 ? '' : `+ ${overMs}`]
+      const own = costs[at]!.map(({ms}) => ms)
+      const measured = {
+        medianMs: round(median(own), 1),
+        minMs: round(Math.min(...own), 1),
+        cpuMs: round(cpuMs(at), 1),
+      }
+      const relative = {
+        relativeTo: 'node -e 0',
+        overMs: round(median(own.map((ms, i) => ms - bare[i]!.ms)), 1),
+        overCpuMs: round(cpuMs(at) - cpuMs(0), 1),
+      }
+      result({bench: 'startup', command: name, rounds, ...measured, ...(at > 0 && relative)})
+      const over = at > 0 ? [`+ ${relative.overMs}`, `+ ${relative.overCpuMs}`] : ['', '']
+      return [name, ...Object.values(measured).map(String), ...over]
     })
-    table(['command', 'median ms', 'min ms', 'over node -e 0'], rows)
+    table(['command', 'median ms', 'min ms', 'CPU ms', 'over node -e 0', 'CPU over it'], rows)
   } finally {
     await Promise.all(nodes.map(node => node.kill()))
   }

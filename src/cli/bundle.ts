@@ -6,7 +6,7 @@
 import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs'
 import {basename, join} from 'node:path'
 import type {Interfaces} from '@oclif/core'
-import {build, type CommonOptions, transform} from 'esbuild'
+import {build, type CommonOptions, type Metafile, transform} from 'esbuild'
 import {packageRoot} from '../cluster/paths.js'
 import {foundBy} from './embedded.js'
 
@@ -54,7 +54,7 @@ function readJson(name: string): Record<string, unknown> {
 }
 
 async function writeChunks(): Promise<void> {
-  const {outputFiles} = await build({
+  const {outputFiles, metafile} = await build({
     ...COMMON,
     stdin: {contents: entry(), resolveDir: root, sourcefile: 'main.js'},
     outdir: directory,
@@ -65,8 +65,10 @@ async function writeChunks(): Promise<void> {
     splitting: true,
     external: EXTERNAL,
     sourcemap: 'inline',
+    metafile: true,
     write: false,
   })
+  refuseNamelessImports(metafile)
   for (const {path, text} of outputFiles) {
     const name = basename(path)
     const {code, map} = await transform(text, {
@@ -82,6 +84,17 @@ async function writeChunks(): Promise<void> {
     writeFileSync(join(directory, name), code)
     writeFileSync(join(directory, `${name}.map`), map)
   }
+}
+
+/**
+ * Imported on demand, a CommonJS module would have nothing but a default export in the bundle, unlike in
+ * the plain build: it belongs behind a file of ours that imports it by name.
+ */
+function refuseNamelessImports({inputs, outputs}: Metafile): void {
+  const entryPoints = Object.values(outputs).flatMap(({entryPoint}) => entryPoint ?? [])
+  const nameless = entryPoints.filter(path => inputs[path]?.format === 'cjs')
+  if (nameless.length === 0) return
+  throw new Error(`imported on demand, but CommonJS: ${nameless.join(', ')}`)
 }
 
 rmSync(directory, {recursive: true, force: true})
