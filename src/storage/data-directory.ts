@@ -71,7 +71,7 @@ export async function openDataDirectory(fs: FileSystem, path: string): Promise<D
       details: {path},
     })
   }
-  await ensureDirectory(fs, path)
+  await ensureDirectory(fs, path, {ours: false})
   refuseForeign(fs, path)
   const lock = await fs.lock(path)
   try {

@@ -62,18 +62,23 @@ export interface DirectoryLock {
 
 /**
  * The directory and all missing ones above it, each synced into its parent; also one that is there
- * already, for whoever made it may have been killed before it got to that.
+ * already, for whoever made it may have been killed before it got to that. A file in its way is damage
+ * where the path is of our making (`ours`), and a wrong path where a person gave it.
  */
-export async function ensureDirectory(fs: FileSystem, path: string): Promise<void> {
+export async function ensureDirectory(
+  fs: FileSystem,
+  path: string,
+  {ours = true}: {readonly ours?: boolean} = {},
+): Promise<void> {
   const parent = parentOf(path)
   if (fs.kindOf(path) !== 'directory') {
-    if (parent !== path) await ensureDirectory(fs, parent)
+    if (parent !== path) await ensureDirectory(fs, parent, {ours})
     try {
       fs.makeDirectory(path)
     } catch (error) {
       // Another node of this machine may have made it since: nodes that start together share parents.
       const kind = fs.kindOf(path)
-      if (kind === 'file') throw misplaced(path, 'a file', 'a directory', error)
+      if (kind === 'file' && ours) throw misplaced(path, 'a file', 'a directory', error)
       if (kind !== 'directory') throw error
     }
     await fs.syncDirectory(parent)
