@@ -93,20 +93,22 @@ test('agrees with trying every order, on small random histories', () => {
     return (state >>> 8) % count
   }
   const verdicts = {yes: 0, no: 0}
-  for (let round = 0; round < 3000; round++) {
-    const operations = Array.from({length: 5}, (): Operation => {
+  for (let round = 0; round < 6000; round++) {
+    // Each value written once, as the simulation does, or some of them twice.
+    const valuesMax = round % 2 === 0 ? 5 : 2
+    const operations = Array.from({length: 5}, (_, i): Operation => {
       const invokedAt = below(20) + below(100) / 1000
       const returnedAt = below(6) === 0 ? NEVER : invokedAt + 0.5 + below(8)
       const kind = (['read', 'write', 'swap', 'delete'] as const)[below(4)]!
-      const outcome = kind === 'read' ? below(3) : below(2)
+      const outcome = kind === 'read' ? below(valuesMax + 1) : below(2)
       const known = returnedAt === NEVER ? undefined : outcome
-      const value = 1 + below(2)
+      const value = valuesMax === 5 ? i + 1 : 1 + below(2)
       return {
         client: 1,
         key: 1,
         kind,
         value,
-        expected: below(3),
+        expected: below(valuesMax + 1),
         invokedAt,
         returnedAt,
         outcome: known,
@@ -120,6 +122,15 @@ test('agrees with trying every order, on small random histories', () => {
   }
   expect(verdicts.yes).toBeGreaterThan(100)
   expect(verdicts.no).toBeGreaterThan(100)
+})
+
+test('many writes under way while an older value is still read are told apart in time', () => {
+  const late = Array.from({length: 25}, (_, i) => write(i + 2, 2 + i, 100 + i))
+  const reads = Array.from({length: 10}, (_, i) => read(1, 40 + 4 * i, 42 + 4 * i))
+  const illegal = read(1, 200, 201)
+
+  expect(linearize([write(1, 0, 1), ...late, ...reads])).toBe('yes')
+  expect(linearize([write(1, 0, 1), ...late, ...reads, read(3, 90, 91), illegal])).toBe('no')
 })
 
 test('a search that takes too long is no pass', () => {

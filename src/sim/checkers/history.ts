@@ -86,20 +86,32 @@ interface Node {
   next: Node | undefined
 }
 
-/** Is there an order in which every operation, at one moment between call and return, fits? */
+/**
+ * Is there an order in which every answered operation, at one moment between call and return, fits?
+ *
+ * What can't lead to another verdict is not tried:
+ *
+ * - An operation without an answer may have happened or not, so it is placed only where its effect can
+ *   matter: where it changes the value, and not where another, which needs no particular value, undoes
+ *   it at once.
+ * - What changes nothing and fits now is placed now.
+ * - A value that was written once is not overwritten while somebody is yet to see it.
+ * - Values that nobody looks for are one value.
+ */
 export function linearize(
   operations: readonly Operation[],
   stepsMax = STEPS_MAX,
 ): 'yes' | 'no' | 'unknown' {
   const relevant = operations.filter(({kind, outcome}) => kind !== 'read' || outcome !== undefined)
   const head = listOf(relevant)
+  const values = new Values(relevant)
   const tried = new Set<number>()
-  const placed: {readonly node: Node; readonly state: number}[] = []
-  let left = relevant.length
+  const placed: Placed[] = []
+  let left = relevant.filter(isAnswered).length
   let high = 0
   let low = 0
   let state = 0
-  let node = head.next
+  let node = free(head, state, values) ?? head.next
   for (let steps = 0; left > 0; steps++) {
     if (steps > stepsMax) return 'unknown'
     // The first return in the list: whoever was called before it was tried in vain.
@@ -109,31 +121,130 @@ export function linearize(
       state = last.state
       high ^= mark(last.node.id, 0x9e3779b1)
       low ^= mark(last.node.id, 0x85ebca6b)
-      left++
+      const operation = last.node.operation!
+      if (isAnswered(operation)) left++
+      values.unseen(operation)
       restore(last.node)
-      node = last.node.next
+      node = last.only ? undefined : last.node.next
       continue
     }
-    const next = after(state, node.operation!)
-    if (next !== undefined) {
+    const operation: Operation = node.operation!
+    const answered = isAnswered(operation)
+    const next = values.after(state, operation)
+    if (next !== undefined && mayMatter(operation, state, next, placed.at(-1)?.node)) {
       const nextHigh = high ^ mark(node.id, 0x9e3779b1)
       const nextLow = low ^ mark(node.id, 0x85ebca6b)
-      const key = keyOf(nextHigh, nextLow, next)
-      if (!tried.has(key)) {
+      const key = keyOf(nextHigh, nextLow, next * 2 + (answered ? 1 : 0))
+      values.seen(operation)
+      if (!tried.has(key) && (next === state || !values.isAwaited(state))) {
         tried.add(key)
-        placed.push({node, state})
+        placed.push({node, state, only: isFree(operation, state, next)})
         state = next
         high = nextHigh
         low = nextLow
-        left--
+        if (answered) left--
         remove(node)
-        node = head.next
+        node = free(head, state, values) ?? head.next
+        continue
+      }
+      values.unseen(operation)
+      if (isFree(operation, state, next)) {
+        // Placed here before, in vain: and then any other way is in vain.
+        node = undefined
         continue
       }
     }
     node = node.next
   }
   return 'yes'
+}
+
+interface Placed {
+  readonly node: Node
+  /** Before it. */
+  readonly state: number
+  /** Nothing else need be tried in its place. */
+  readonly only: boolean
+}
+
+/** Stands for every value that nobody looks for. */
+const ANY = -1
+
+/** Which values are looked for, and by how many that are not placed yet. */
+class Values {
+  readonly #lookedFor = new Set<number>([0])
+  readonly #writers = new Map<number, number>()
+  readonly #awaiting = new Map<number, number>()
+
+  constructor(operations: readonly Operation[]) {
+    for (const operation of operations) {
+      const {kind, value, expected, outcome} = operation
+      if (kind === 'read') this.#lookedFor.add(outcome!)
+      if (kind === 'swap') this.#lookedFor.add(expected)
+      if (kind === 'write' || kind === 'swap') {
+        this.#writers.set(value, (this.#writers.get(value) ?? 0) + 1)
+      }
+      this.unseen(operation)
+    }
+  }
+
+  /** The value after the operation; undefined when its answer does not fit `state`. */
+  after(state: number, operation: Operation): number | undefined {
+    const next = after(state, operation)
+    return next === undefined || this.#lookedFor.has(next) ? next : ANY
+  }
+
+  /** Must somebody see this value before it goes for good? */
+  isAwaited(value: number): boolean {
+    return (this.#awaiting.get(value) ?? 0) > 0 && this.#writers.get(value) === 1
+  }
+
+  seen(operation: Operation): void {
+    const value = seenBy(operation)
+    if (value !== undefined) this.#awaiting.set(value, this.#awaiting.get(value)! - 1)
+  }
+
+  unseen(operation: Operation): void {
+    const value = seenBy(operation)
+    if (value !== undefined) this.#awaiting.set(value, (this.#awaiting.get(value) ?? 0) + 1)
+  }
+}
+
+/** The value that the operation's answer says was there. */
+function seenBy({kind, expected, outcome}: Operation): number | undefined {
+  if (kind === 'read') return outcome === 0 ? undefined : outcome
+  return kind === 'swap' && outcome === 1 && expected !== 0 ? expected : undefined
+}
+
+/** The first call that may be placed now and whose answer says that it changes nothing. */
+function free(head: Node, state: number, values: Values): Node | undefined {
+  for (let node = head.next; node?.match !== undefined; node = node.next) {
+    const operation = node.operation!
+    if (isFree(operation, state, values.after(state, operation))) return node
+  }
+  return undefined
+}
+
+function isFree(operation: Operation, state: number, next: number | undefined): boolean {
+  const {kind, outcome} = operation
+  const changesNothing = kind === 'read' || (kind !== 'write' && outcome === 0)
+  return isAnswered(operation) && changesNothing && next === state
+}
+
+function isAnswered({returnedAt}: Operation): boolean {
+  return returnedAt !== Number.POSITIVE_INFINITY
+}
+
+/** Would an operation that takes `state` to `next`, right after `before`, show? */
+function mayMatter(
+  operation: Operation,
+  state: number,
+  next: number,
+  before: Node | undefined,
+): boolean {
+  if (isAnswered(operation)) return true
+  if (next === state) return false
+  return operation.kind === 'swap' || before === undefined || isAnswered(before.operation!)
 }
 
 /** The value after the operation; undefined when its answer does not fit `state`. */
