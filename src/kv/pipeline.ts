@@ -1,7 +1,7 @@
 /**
  * One Pipeline stream: many callers' operations, each answered on its own.
  *
- *   message ──▶ outstanding ──applied, or barrier passed──▶ ready ──end of the turn──▶ written
+ *   message ──▶ outstanding ──applied, or barrier passed──▶ ready ──at once──▶ written
  *
  * An operation is outstanding from its arrival until its answer is written. Beyond a bound, or while
  * the client does not read its answers, nothing more is read from it.
@@ -259,7 +259,8 @@ class Pipeline {
   #scheduleWrite(): void {
     if (this.#writeScheduled) return
     this.#writeScheduled = true
-    setImmediate(() => {
+    // What is applied together is answered together, in the same turn of the event loop.
+    queueMicrotask(() => {
       this.#writeScheduled = false
       if (!this.#blocked && !this.#closed) this.write()
     })

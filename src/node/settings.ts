@@ -2,11 +2,11 @@ import type {RaftLimits} from '../raft/config.js'
 
 /** How a node keeps time and when it snapshots. Every duration has its unit in its name. */
 export interface NodeSettings {
-  /** One tick of the core. 1 to 1,000; default 10. */
+  /** One tick of the core. 1 to 1,000; default 25. */
   readonly tickMs: number
-  /** Between a leader's heartbeats. Default 50. */
+  /** Between a leader's heartbeats. Default 100. */
   readonly heartbeatMs: number
-  /** Smallest election timeout; each draws from this to twice as much. Default 150. */
+  /** Smallest election timeout; each draws from this to twice as much. Default 200. */
   readonly electionMs: number
   /** Applied entries since the last snapshot before the next. 0: on demand only. Default 5,000. */
   readonly snapshotEntries: number
@@ -25,9 +25,9 @@ export interface NodeSettings {
 }
 
 export const DEFAULT_SETTINGS: NodeSettings = {
-  tickMs: 10,
-  heartbeatMs: 50,
-  electionMs: 150,
+  tickMs: 25,
+  heartbeatMs: 100,
+  electionMs: 200,
   snapshotEntries: 5000,
   snapshotLogBytesMin: 64 * 1024 * 1024,
   lowDiskBytes: 256 * 1024 * 1024,

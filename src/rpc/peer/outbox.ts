@@ -6,9 +6,9 @@ import {batchFrame, type PeerStream} from './stream.js'
 const OFFLINE_KEPT = 64
 
 /**
- * Messages on their way to one peer. One frame is with the transport at a time: what gathers
- * meanwhile, or during one turn of the event loop, leaves together, and a slow peer fills this queue
- * rather than the transport's buffers.
+ * Messages on their way to one peer. One frame is with the transport at a time: what is pushed at once
+ * or gathers meanwhile leaves together, and a slow peer fills this queue rather than the transport's
+ * buffers.
  */
 export class Outbox {
   readonly queue = new PeerQueue()
@@ -56,7 +56,8 @@ export class Outbox {
   #schedule(): void {
     if (this.#scheduled || this.#writing !== undefined || this.queue.length === 0) return
     this.#scheduled = true
-    setImmediate(() => {
+    // Not in another turn of the event loop: whoever pushes has gathered a turn's messages already.
+    queueMicrotask(() => {
       this.#scheduled = false
       this.#pump()
     })
