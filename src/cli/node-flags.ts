@@ -52,12 +52,12 @@ export const nodeSettingFlags = {
   ),
   'heartbeat-ms': setting(
     'heartbeat-ms',
-    'Between heartbeats of a leader, 10 to 10000; 50 by default. The same on all nodes.',
+    'Between heartbeats of a leader, 10 to 10000; 100 by default. The same on all nodes.',
     'N',
   ),
   'election-ms': setting(
     'election-ms',
-    'Smallest election timeout, twice --heartbeat-ms to 60000; 150 by default. The same on all.',
+    'Smallest election timeout, twice --heartbeat-ms to 60000; 200 by default. The same on all.',
     'N',
   ),
   'snapshot-entries': setting(
