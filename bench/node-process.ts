@@ -18,6 +18,7 @@ export class NodeProcess {
   readonly #directory: string
   readonly #name: string
   readonly #place: Pick<Place, 'listen' | 'within'>
+  readonly #flags: readonly string[]
   #child: ChildProcess | undefined
 
   constructor(
@@ -26,7 +27,9 @@ export class NodeProcess {
     name: string,
     address: string,
     place: Pick<Place, 'listen' | 'within'> = {listen: address, within: []},
+    flags: readonly string[] = [],
   ) {
+    this.#flags = flags
     this.#program = program
     this.#directory = directory
     this.#name = name
@@ -48,7 +51,7 @@ export class NodeProcess {
     const {listen, within} = this.#place
     const where = ['--listen', listen, '--advertise', this.address, '--data-dir', dataDir]
     const line = [...within, process.execPath, this.#program, 'node', 'run', ...where]
-    const child = spawn(line[0]!, [...line.slice(1), '--insecure'], {
+    const child = spawn(line[0]!, [...line.slice(1), '--insecure', ...this.#flags], {
       stdio: ['ignore', 'pipe', log.fd],
     })
     this.#child = child
@@ -100,10 +103,13 @@ export async function startNodes(
   directory: string,
   count: number,
   program = PROGRAM,
+  flags: readonly string[] = [],
 ): Promise<NodeProcess[]> {
   const nodes: NodeProcess[] = []
   for (let i = 1; i <= count; i++) {
-    nodes.push(new NodeProcess(program, directory, `n${i}`, `127.0.0.1:${await freePort()}`))
+    const address = `127.0.0.1:${await freePort()}`
+    const place = {listen: address, within: []}
+    nodes.push(new NodeProcess(program, directory, `n${i}`, address, place, flags))
   }
   try {
     await Promise.all(nodes.map(node => node.start()))
