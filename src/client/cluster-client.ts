@@ -7,6 +7,7 @@ import {CallFailure, serverStream, unary, unwrap} from './call.js'
 import {mergeStatus} from './cluster-status.js'
 import {Connections, checkAddress} from './connections.js'
 import {KeyValueCalls} from './key-value-calls.js'
+import {followLog} from './log-follower.js'
 import {readLog} from './log-reader.js'
 import {Pipeline} from './pipeline.js'
 import {type Attempt, Router} from './router.js'
@@ -287,6 +288,12 @@ export class ClusterClient {
   logEntriesRange(from: number, to: number, address?: string): AsyncIterable<types.LogEntry> {
     const {timeoutMs, signal} = this
     return readLog(this.#router, this.#connections, {from, to, address, timeoutMs, signal})
+  }
+
+  /** The same, going on with what commits later; what is not committed yet is waited for. */
+  followLog(from: number, to: number, address?: string): AsyncIterable<types.LogEntry> {
+    const {timeoutMs, signal} = this
+    return followLog(this.#router, this.#connections, {from, to, address, timeoutMs, signal})
   }
 
   /**

@@ -70,7 +70,7 @@ export async function* readLog(
   }
 }
 
-function gap(at: string, expected: number, got: number): RaftctlError {
+export function gap(at: string, expected: number, got: number): RaftctlError {
   return new RaftctlError('RAFTCTL_DATA_DAMAGED', `${at} sent entry ${got} in place of ${expected}`)
 }
 

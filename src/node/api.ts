@@ -17,6 +17,9 @@ export interface NodeRuntimeApi {
   /** Calls back after every change of role, term, leader or membership; returns the way to stop. */
   onChange(listener: () => void): () => void
 
+  /** Calls back each time the commit index has moved; returns the way to stop. */
+  onCommit(listener: () => void): () => void
+
   /** Messages from peers. */
   step(messages: readonly Message[]): void
 

@@ -73,6 +73,8 @@ export class NodeRuntime implements NodeRuntimeApi {
   readonly #proposals = new PendingProposals()
   readonly #reads = new PendingReads()
   readonly #listeners = new Set<() => void>()
+  readonly #commitListeners = new Set<() => void>()
+  #commitTold = 0
   readonly latencies: Meters
   #barrier: Promise<LogIndex> | undefined
   #drainScheduled = false
@@ -164,6 +166,11 @@ export class NodeRuntime implements NodeRuntimeApi {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  onCommit(listener: () => void): () => void {
+    this.#commitListeners.add(listener)
+    return () => this.#commitListeners.delete(listener)
   }
 
   step(messages: readonly Message[]): void {
@@ -409,6 +416,9 @@ export class NodeRuntime implements NodeRuntimeApi {
       break
     }
     this.#watchChanges()
+    if (this.#raft.commitIndex === this.#commitTold) return
+    this.#commitTold = this.#raft.commitIndex
+    for (const listener of this.#commitListeners) listener()
   }
 
   #perform(ready: Ready): void {

@@ -1,7 +1,5 @@
 import type {ClusterClient} from '../client/cluster-client.js'
-import {pause} from '../client/deadline.js'
 import type {LogEntry} from '../client/types.js'
-import {RaftctlError} from '../errors.js'
 import {describeCommand} from '../kv/command.js'
 import {decodeMembership} from '../raft/membership.js'
 import {logIndex} from '../raft/types.js'
@@ -50,9 +48,6 @@ export interface LogDumpOptions {
   readonly follow?: boolean | undefined
 }
 
-/** How often a follower looks for more. */
-const FOLLOW_MS = 200
-
 /**
  * Committed entries in order. RAFTCTL_LOG_COMPACTED names the first index available;
  * RAFTCTL_INDEX_NOT_FOUND when `from` is not committed yet, which a follower waits for.
@@ -62,19 +57,10 @@ export async function* dumpLog(
   {from = 0, to = Number.MAX_SAFE_INTEGER, member, follow = false}: LogDumpOptions,
 ): AsyncGenerator<LogRecord> {
   const address = await memberAddress(client, member)
-  for (let next = from; ; ) {
-    try {
-      for await (const entry of client.logEntriesRange(next, to, address)) {
-        next = entry.index + 1
-        yield recordOf(entry)
-      }
-    } catch (error) {
-      const notYet = error instanceof RaftctlError && error.code === 'RAFTCTL_INDEX_NOT_FOUND'
-      if (!follow || !notYet) throw error
-    }
-    if (!follow || next > to) return
-    await pause(FOLLOW_MS, client.signal)
-  }
+  const entries = follow
+    ? client.followLog(from, to, address)
+    : client.logEntriesRange(from, to, address)
+  for await (const entry of entries) yield recordOf(entry)
 }
 
 export const LOG_ENCODINGS = ['utf8', 'base64', 'hex'] as const

@@ -95,6 +95,8 @@ export class FakeNode {
       logEntriesRange: (
         call: grpc.ServerWritableStream<log.LogEntriesRangeRequest, log.LogEntriesPage>,
       ) => this.#logEntries(call),
+      follow: (call: grpc.ServerWritableStream<log.FollowRequest, log.LogEntriesPage>) =>
+        this.#follow(call),
       terms: (
         call: grpc.ServerUnaryCall<log.TermsRequest, log.TermsResponse>,
         done: grpc.sendUnaryData<log.TermsResponse>,
@@ -290,6 +292,19 @@ export class FakeNode {
     if (decision === 'apply') return answer
     this.kill()
     return undefined
+  }
+
+  #follow(call: grpc.ServerWritableStream<log.FollowRequest, log.LogEntriesPage>) {
+    let next = call.request.from
+    const look = () => {
+      const commitIndex = BigInt(this.commitIndex)
+      const entries = this.entries.filter(({index}) => index >= next && index <= commitIndex)
+      next = entries.length === 0 ? next : entries.at(-1)!.index + 1n
+      call.write({entries, commitIndex, firstIndex: this.entries[0]?.index ?? 1n})
+    }
+    const timer = setInterval(look, 10)
+    for (const event of ['cancelled', 'close', 'error']) call.on(event, () => clearInterval(timer))
+    look()
   }
 
   #logEntries(call: grpc.ServerWritableStream<log.LogEntriesRangeRequest, log.LogEntriesPage>) {

@@ -14,7 +14,7 @@ import type {
 import {Meters} from '../../src/node/meters.js'
 import type {NodeIdentity, SnapshotInfo} from '../../src/node/ports.js'
 import {systemClock} from '../../src/node/system-clock.js'
-import {decodeEntry} from '../../src/raft/entry.js'
+import {decodeEntry, encodeEntry} from '../../src/raft/entry.js'
 import {EMPTY_MEMBERSHIP, type Membership} from '../../src/raft/membership.js'
 import type {Message} from '../../src/raft/messages.js'
 import type {RaftStatus} from '../../src/raft/status.js'
@@ -24,6 +24,7 @@ import {type Entry, groupId, logIndex, nodeId, term} from '../../src/raft/types.
 export class FakeRuntime implements NodeRuntimeApi {
   readonly stepped: Message[] = []
   readonly listeners = new Set<() => void>()
+  readonly commitListeners = new Set<() => void>()
   readonly latencies = new Meters(systemClock, 10)
   entries: Entry[] = []
   commitIndex = logIndex(0)
@@ -86,6 +87,19 @@ export class FakeRuntime implements NodeRuntimeApi {
   onChange(listener: () => void) {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
+  }
+
+  onCommit(listener: () => void) {
+    this.commitListeners.add(listener)
+    return () => this.commitListeners.delete(listener)
+  }
+
+  /** Commits one more entry, which carries `bytes`. */
+  commit(bytes = 10): void {
+    const index = logIndex(this.commitIndex + 1)
+    this.entries.push(encodeEntry(index, term(1), 'command', Buffer.alloc(bytes)))
+    this.commitIndex = index
+    for (const listener of this.commitListeners) listener()
   }
 
   step(messages: readonly Message[]) {

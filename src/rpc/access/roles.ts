@@ -38,6 +38,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   '/raftctl.v1.ClusterService/TransferLeadership': admin,
   '/raftctl.v1.ClusterService/MembershipHistory': monitor,
   '/raftctl.v1.LogService/LogEntriesRange': read,
+  '/raftctl.v1.LogService/Follow': read,
   // Fingerprints tell whether data is what one guesses.
   '/raftctl.v1.LogService/Terms': read,
   '/raftctl.v1.SnapshotService/Create': admin,

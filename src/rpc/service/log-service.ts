@@ -14,6 +14,8 @@ import {
 } from '../gen/raftctl/v1/log.js'
 import {type ResponseStream, type ServiceEntry, serverStream, unary} from '../handler.js'
 import {LOG_PAGE_BYTES} from '../limits.js'
+import {followLog} from './follow-log.js'
+import {compacted, pageOf} from './log-pages.js'
 import {runtimeOf} from './not-initialised.js'
 
 export function logService(host: NodeHost): ServiceEntry {
@@ -21,6 +23,7 @@ export function logService(host: NodeHost): ServiceEntry {
     logEntriesRange: serverStream((request, stream) =>
       logEntriesRange(runtimeOf(host), request, stream),
     ),
+    follow: serverStream((request, stream) => followLog(runtimeOf(host), request, stream)),
     terms: unary((request, call) => terms(runtimeOf(host), request, call)),
   }
   return {definition: LogServiceService, handlers}
@@ -126,27 +129,4 @@ async function fingerprint(
     lastTerm: toWireNumber(lastTerm),
     checksum: hash.digest(),
   }
-}
-
-function pageOf(
-  entries: LogEntriesPage['entries'],
-  commitIndex: number,
-  firstIndex: number,
-): LogEntriesPage {
-  return {
-    entries,
-    commitIndex: toWireNumber(commitIndex),
-    firstIndex: toWireNumber(firstIndex),
-  }
-}
-
-function compacted(index: number, firstIndex: number): RaftctlError {
-  return new RaftctlError(
-    'RAFTCTL_LOG_COMPACTED',
-    `entry ${index} is compacted; the first available index is ${firstIndex}`,
-    {
-      hint: `Run "raftctl log dump --from ${firstIndex}"; a snapshot holds what came before.`,
-      details: {index, firstIndex},
-    },
-  )
 }

@@ -57,6 +57,88 @@ async function read(stream: ReturnType<typeof range>): Promise<[number[], string
 
 const upTo = (from: number, to: number) => Array.from({length: to - from + 1}, (_, i) => from + i)
 
+function follow(node: FakeNode, from: number) {
+  const client = new LogServiceClient(node.address, grpc.credentials.createInsecure())
+  clients.push(client)
+  const stream = client.follow({from: BigInt(from)})
+  const seen: number[] = []
+  let pages = 0
+  let code: string | undefined
+  stream.on('data', (page: LogEntriesPage) => {
+    pages++
+    seen.push(...page.entries.map(entry => Number(entry.index)))
+  })
+  stream.on('error', error => {
+    code = fromServiceError(error as grpc.ServiceError).code
+  })
+  return {
+    stream,
+    seen,
+    get pages() {
+      return pages
+    },
+    get code() {
+      return code
+    },
+  }
+}
+
+describe('a follower of the log', () => {
+  test('gets what is committed, then each entry as it commits', async () => {
+    const node = await nodeWith(1, 15, 15)
+    node.host.runtime!.leaderId = 1
+    const follower = follow(node, 7)
+
+    await until('what is committed', () => follower.seen.length === 9)
+    node.host.runtime!.commit()
+    await until('what commits', () => follower.seen.length === 10)
+
+    expect(follower.seen).toEqual(upTo(7, 16))
+  })
+
+  test('waits for what is not committed yet, and hears at once that it does', async () => {
+    const node = await nodeWith(1, 3, 3)
+    node.host.runtime!.leaderId = 1
+    const follower = follow(node, 6)
+
+    await until('the first page', () => follower.pages === 1)
+    for (let i = 0; i < 4; i++) node.host.runtime!.commit()
+    await until('what was waited for', () => follower.seen.length === 2)
+
+    expect(follower.seen).toEqual([6, 7])
+  })
+
+  test('is told the first index when what follows is compacted', async () => {
+    const node = await nodeWith(100, 120, 120)
+    node.host.runtime!.leaderId = 1
+    const follower = follow(node, 7)
+
+    await until('the end', () => follower.code !== undefined)
+
+    expect([follower.seen, follower.code]).toEqual([[], 'RAFTCTL_LOG_COMPACTED'])
+  })
+
+  test('is sent elsewhere by a node that has no leader', async () => {
+    const node = await nodeWith(1, 3, 3)
+    const follower = follow(node, 1)
+
+    await until('the end', () => follower.code !== undefined)
+
+    expect([follower.seen, follower.code]).toEqual([[1, 2, 3], 'RAFTCTL_NO_LEADER'])
+  })
+
+  test('that goes leaves nothing behind', async () => {
+    const node = await nodeWith(1, 3, 3)
+    node.host.runtime!.leaderId = 1
+    const follower = follow(node, 1)
+    await until('what is committed', () => follower.seen.length === 3)
+
+    follower.stream.cancel()
+
+    await until('nobody listens', () => node.host.runtime!.commitListeners.size === 0)
+  })
+})
+
 describe('a range of entries', () => {
   const cases: [string, number | bigint, number | bigint, number[], string?][] = [
     ['is inclusive', 7, 9, [7, 8, 9]],
