@@ -1,10 +1,11 @@
 /**
  * What V8 compiled in earlier runs, a file a chunk:
  *
- *   KEY/NAME = CRC-32 of the rest, 4 bytes little-endian │ what `createCachedData` gave
+ *   KEY/NAME = CRC-32 of the chunk's text and the rest, 4 bytes little-endian │ what `createCachedData` gave
  *
- * V8 trusts what it is given, so a file that a crash tore must never reach it: hence the checksum.
- * Names of chunks hold a hash of their text, KEY one of everything else that V8 is particular about.
+ * V8 trusts what it is given, so a file that a crash tore must never reach it: hence the checksum. Of a
+ * chunk's text it compares nothing but the length: hence the text in it, for another version of this
+ * program may stand in the same place. KEY is a hash of everything else that V8 is particular about.
  * Nothing here ever fails: what can't be read or written is not cached.
  */
 import {
@@ -28,6 +29,12 @@ const STALE_MS = 30 * 24 * 3_600_000
 
 type Environment = Readonly<Record<string, string | undefined>>
 
+export interface Compiled {
+  readonly name: string
+  readonly text: Uint8Array
+  readonly produce: () => Buffer
+}
+
 export class CodeCache {
   /** undefined: nowhere to keep anything. */
   readonly #directory: string | undefined
@@ -40,26 +47,27 @@ export class CodeCache {
     this.#directory = home && join(home, key)
   }
 
-  read(name: string): Buffer | undefined {
+  /** `text`: of the chunk, as it is now. */
+  read(name: string, text: Uint8Array): Buffer | undefined {
     if (this.#directory === undefined) return undefined
     try {
       const file = readFileSync(join(this.#directory, name))
       const data = file.subarray(CHECKSUM_BYTES)
-      return file.readUInt32LE(0) === crc32(data) ? data : undefined
+      return file.readUInt32LE(0) === crc32(data, crc32(text)) ? data : undefined
     } catch {
       return undefined
     }
   }
 
-  write(entries: readonly (readonly [name: string, produce: () => Buffer])[]): void {
+  write(entries: readonly Compiled[]): void {
     const directory = this.#directory
     if (directory === undefined) return
     try {
       if (mkdirSync(directory, {recursive: true, mode: 0o700})) removeStale(dirname(directory))
-      for (const [name, produce] of entries) {
+      for (const {name, text, produce} of entries) {
         const data = produce()
         const checksum = Buffer.alloc(CHECKSUM_BYTES)
-        checksum.writeUInt32LE(crc32(data))
+        checksum.writeUInt32LE(crc32(data, crc32(text)))
         const temporary = join(directory, `${name}.${process.pid}`)
         writeFileSync(temporary, Buffer.concat([checksum, data]), {mode: 0o600})
         renameSync(temporary, join(directory, name))

@@ -13,6 +13,7 @@ import {CodeCache} from './code-cache.js'
 const KEEP_MS = 5000
 
 interface Loaded {
+  readonly text: Buffer
   readonly script: Script
   readonly module: {exports: object}
   /** Compiled from the cache. */
@@ -46,15 +47,16 @@ export function launcher(directory: string, plain: string): Run {
     const known = loaded.get(name)
     if (known) return known.module.exports
     const filename = join(directory, name)
-    const cachedData = cache?.read(name)
-    const script = new Script(readFileSync(filename, 'latin1'), {
+    const text = readFileSync(filename)
+    const cachedData = cache?.read(name, text)
+    const script = new Script(text.toString('latin1'), {
       filename,
       ...(cachedData && {cachedData}),
       importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     })
     const cached = cachedData !== undefined && script.cachedDataRejected !== true
     const module = {exports: {}}
-    loaded.set(name, {script, module, cached})
+    loaded.set(name, {text, script, module, cached})
     const wrapper = script.runInThisContext() as Wrapper
     wrapper(module.exports, find, module, filename, directory, pathToFileURL(filename).href)
     return module.exports
@@ -72,7 +74,13 @@ function keepLater(cache: CodeCache, loaded: ReadonlyMap<string, Loaded>): void 
   const keep = () => {
     if (kept === loaded.size || [...loaded.values()].every(({cached}) => cached)) return
     kept = loaded.size
-    cache.write([...loaded].map(([name, {script}]) => [name, () => script.createCachedData()]))
+    cache.write(
+      [...loaded].map(([name, {text, script}]) => ({
+        name,
+        text,
+        produce: () => script.createCachedData(),
+      })),
+    )
   }
   process.once('exit', () => {
     if (kept === 0) keep()
