@@ -86,6 +86,8 @@ class Pipeline {
   readonly #call: Call
   #ready: Ready[] = []
   #answers: PipelineAnswer[] = []
+  /** Of the writes that they answer. */
+  #answeredBytes = 0
   #outstanding = 0
   #outstandingBytes = 0
   #writeScheduled = false
@@ -139,10 +141,9 @@ class Pipeline {
       this.writeFailed(write, failureOf(result))
       return
     }
-    this.#outstanding--
-    this.#outstandingBytes -= write.bytes
     if (this.#closed) return
     this.#answers.push({id: write.id, result})
+    this.#answeredBytes += write.bytes
     this.#scheduleWrite()
   }
 
@@ -155,7 +156,10 @@ class Pipeline {
     this.#blocked = false
     if (this.#answers.length > 0 && !this.#closed) {
       this.#blocked = !this.#call.write({results: [], answers: encodeAnswers(this.#answers)})
+      this.#outstanding -= this.#answers.length
+      this.#outstandingBytes -= this.#answeredBytes
       this.#answers = []
+      this.#answeredBytes = 0
     }
     let written = 0
     while (written < this.#ready.length && !this.#blocked && !this.#closed) {

@@ -541,6 +541,43 @@ test('a pipeline whose client does not read holds few values, and goes on when i
   expect(group.machine.gets).toBe(operations)
 })
 
+test('a pipeline whose client reads no answers takes no more writes, and answers all in the end', async () => {
+  const group = new Group()
+  const client = await serve(group)
+  const stream = client.pipeline()
+  const messages = 500
+  const perMessage = 256
+  let answered = 0
+  const ended = new Promise<void>((resolve, reject) => {
+    stream.on('error', reject)
+    stream.on('data', ({answers}: PipelineResponse) => {
+      readAnswers(answers, () => answered++)
+    })
+    stream.on('end', resolve)
+  })
+  stream.pause()
+  const value = Buffer.from('1')
+  for (let i = 0; i < messages; i++) {
+    const writes = Array.from({length: perMessage}, (_, j) =>
+      writeOf(i * perMessage + j, {op: 'put', key: Buffer.from('k'), value}),
+    )
+    stream.write({writes: encodeWrites(writes), operations: []})
+  }
+  stream.end()
+
+  // The server is idle once a round of calls brings no further proposal.
+  let held = -1
+  while (held !== group.proposals) {
+    held = group.proposals
+    for (let i = 0; i < 20; i++) await call(client, 'get', {key: Buffer.from('k'), stale: true})
+  }
+  stream.resume()
+  await ended
+
+  expect(held).toBeLessThan((messages * perMessage) / 2)
+  expect(answered).toBe(messages * perMessage)
+})
+
 test('a message of too many operations ends its stream with a clear error', async () => {
   const group = new Group()
   const client = await serve(group)
