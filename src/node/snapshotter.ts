@@ -33,9 +33,8 @@ export class Snapshotter {
     this.#events = events
     // What an earlier process wrote since the last snapshot counts too: a node that is restarted often
     // would never take another.
-    const last = parts.snapshots.latest()
-    const before = last === undefined ? 0 : (parts.log.bytesAfter?.(last.index) ?? 0)
-    this.#bytesAtLast = parts.log.bytesWritten - before
+    const last = parts.snapshots.latest()?.index ?? logIndex(0)
+    this.#bytesAtLast = parts.log.bytesWritten - (parts.log.bytesAfter?.(last) ?? 0)
   }
 
   /** Of everything applied now; a second caller shares the one under way if that reaches `atLeast`. */

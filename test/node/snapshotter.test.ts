@@ -1,7 +1,7 @@
 import {expect, test} from 'vitest'
 import type {NodeRuntime} from '../../src/node/runtime.js'
 import {nodeId} from '../../src/raft/types.js'
-import {deferred, kept, lead, outcomeOf, settle} from './fakes.js'
+import {deferred, kept, lead, makeNode, outcomeOf, settle} from './fakes.js'
 
 const data = new TextEncoder().encode('a command')
 const refused = (code: string) => ({error: expect.objectContaining({code})})
@@ -198,5 +198,17 @@ test('no snapshot is taken before the log has grown by what it keeps anyway', as
   expect(node.snapshots.list()).toEqual([])
 
   await apply(runtime, 30)
+  expect(node.snapshots.list()).toHaveLength(1)
+})
+
+test('what a log without a snapshot held at the start counts towards the first', async () => {
+  const bytesPerEntry = 24 + data.length
+  const node = makeNode([1], {snapshotEntries: 10, snapshotLogBytesMin: 50 * bytesPerEntry})
+  Object.assign(node.log, {bytesAfter: () => 45 * bytesPerEntry})
+  const runtime = await node.start()
+  await node.clock.advance(400)
+
+  await apply(runtime, 30)
+
   expect(node.snapshots.list()).toHaveLength(1)
 })
