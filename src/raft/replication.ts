@@ -123,7 +123,7 @@ export function handleHeartbeatResponse(raft: RaftState, response: HeartbeatResp
   const progress = heardFrom(raft, response.from)
   if (!progress) return
   progress.probeSent = false
-  progress.askAgain = progress.matchIndex < lastFor(raft, progress)
+  if (progress.matchIndex < lastFor(raft, progress)) progress.askAgain = true
   progress.readRound = Math.max(progress.readRound, response.readRound)
   confirmReads(raft)
   maybeOrderTimeout(raft, progress)

@@ -488,6 +488,23 @@ describe('log replication (§5.3)', () => {
     expect(sent).toContainEqual(message({...news, entries: [], commitIndex: logIndex(2)}))
   })
 
+  test('also when its own answer to the heartbeat comes behind those that confirm the read', () => {
+    const leader = leaderAt()
+    for (const from of [n2, n3]) leader.acknowledge(from, 1)
+    leader.propose('x')
+    leader.perform()
+    for (const from of [n2, n3]) leader.acknowledge(from, 2)
+    leader.perform()
+
+    leader.step({kind: 'read-index', from: n2, token: 7})
+    const {readRound} = ofKind(leader.perform(), 'heartbeat')[0]!
+    for (const from of [n3, n2]) leader.step({kind: 'heartbeat-response', from, readRound})
+
+    expect(leader.raft.takeReady()!.sendNow).toContainEqual(
+      message({...news, entries: [], commitIndex: logIndex(2)}),
+    )
+  })
+
   test('a leader counts itself only once its own write is durable', () => {
     const leader = leaderAt()
     leader.acknowledge(n2, 1)
@@ -1229,6 +1246,27 @@ describe('clients (§8)', () => {
     leader.step({kind: 'heartbeat-response', from: n3, readRound: 1})
 
     expect([earlier, one, states()]).toEqual([0, 0, 1])
+  })
+
+  test('late answers to the round of an earlier read confirm no later one', () => {
+    const leader = leaderAt()
+    leader.acknowledge(n2, 1)
+    leader.perform()
+    const read = () => {
+      leader.raft.readIndex()
+      return ofKind(leader.perform(), 'heartbeat')[0]!.readRound
+    }
+    const first = read()
+    leader.step({kind: 'heartbeat-response', from: n2, readRound: first})
+    leader.perform()
+    const second = read()
+
+    leader.step({kind: 'heartbeat-response', from: n3, readRound: first})
+    const late = leader.raft.takeReady()?.readStates ?? []
+    leader.step({kind: 'heartbeat-response', from: n3, readRound: second})
+
+    expect(late).toEqual([])
+    expect(leader.raft.takeReady()?.readStates).toHaveLength(1)
   })
 
   test('learners and observers confirm no read', () => {
