@@ -1,5 +1,5 @@
 import {expect, test} from 'vitest'
-import {completionsAt, type Vocabulary} from '../../src/cli/completion/words.js'
+import {completionsAt, linesOf, type Vocabulary} from '../../src/cli/completion/words.js'
 
 const global = {
   context: {type: 'option', helpValue: 'NAME', summary: 'Which cluster.'},
@@ -97,4 +97,10 @@ test('words come with what they mean, names with the flags that say of which clu
     of: 'members',
     flags: {context: 'x', endpoints: ['a:1', 'b:2'], cluster: undefined},
   })
+})
+
+test('a member whose name breaks the line offers no word of its own', () => {
+  const lines = linesOf([{word: '3', about: 'n3\n$(reboot)\t\u001b[2J voter'}])
+
+  expect(lines).toBe('3\tn3\\n$(reboot)\\t\\u001b[2J voter\n')
 })

@@ -5,7 +5,7 @@
  */
 import {readManifest} from '../read-manifest.js'
 import type {Names} from './words.js'
-import {completionsAt, type GivenFlags, type Word} from './words.js'
+import {completionsAt, type GivenFlags, linesOf, type Word} from './words.js'
 
 /** From the start of the process: longer is felt as a terminal that hangs. */
 const ANSWER_MS = 300
@@ -23,7 +23,7 @@ export async function answerCompletion(
     setTimeout(() => resolve([]), Math.max(FILES_MS, ANSWER_MS - performance.now()))
   })
   const words = await Promise.race([candidates(typed, env), late]).catch(() => [])
-  write(words.map(({word, about}) => `${word}\t${about}\n`).join(''))
+  write(linesOf(words))
 }
 
 async function candidates(typed: readonly string[], env: Environment): Promise<readonly Word[]> {

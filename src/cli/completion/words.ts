@@ -1,5 +1,7 @@
 /** What may stand at the cursor, from the manifest of the commands alone: no network, no files. */
 
+import {printable} from '../cells.js'
+
 export interface ManifestFlag {
   readonly type: string
   readonly char?: string | undefined
@@ -33,6 +35,11 @@ export interface Vocabulary {
 export interface Word {
   readonly word: string
   readonly about: string
+}
+
+/** What the shell reads. A name that a cluster tells does not pass for a line of its own. */
+export function linesOf(words: readonly Word[]): string {
+  return words.map(({word, about}) => `${printable(word)}\t${printable(about)}\n`).join('')
 }
 
 /** Names that only a look at the machine or the cluster tells. */
