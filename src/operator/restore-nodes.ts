@@ -157,9 +157,9 @@ function begunPlaces(
   )
 }
 
-/** The same file on the same stores is the same cluster; nobody else can have that id. */
+/** The same file on the same stores, each in its place, is the same cluster; nobody else can have that id. */
 function clusterIdOf({sha256}: Source, places: readonly Place[]): string {
-  const stores = places.map(({storeId}) => storeId).sort()
+  const stores = places.map(({id, storeId}) => `${id} ${storeId}`).sort()
   return createHash('sha256')
     .update([sha256, ...stores].join('\n'))
     .digest('hex')

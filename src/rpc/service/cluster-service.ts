@@ -116,8 +116,10 @@ async function join(host: NodeHost, request: JoinRequest): Promise<Record<string
     throw malformed('a cluster begins with a first record or with a snapshot')
   }
 
-  if (host.identity !== undefined) checkSameJoin(host, identity, firstRecord)
-  else {
+  if (host.identity !== undefined) {
+    const restored = restores === undefined ? undefined : membership
+    checkSameJoin(host, identity, {firstRecord, restored})
+  } else {
     if (identity.storeId !== host.storeId) {
       throw new RaftctlError(
         'RAFTCTL_WRONG_STORE',
@@ -145,23 +147,25 @@ function checkFirstRecord(record: Uint8Array, membership: Membership): void {
   }
 }
 
+/** What the log of a new member begins with; neither for one that joins a cluster at work. */
+interface Beginning {
+  readonly firstRecord: Uint8Array | undefined
+  /** Of a cluster made from a snapshot. */
+  readonly restored: Membership | undefined
+}
+
 /** Repeating a join is success; anything else than the same join is not. */
 function checkSameJoin(
   host: NodeHost,
   asked: {clusterId: string; nodeId: NodeId; storeId: string},
-  firstRecord: Uint8Array | undefined,
+  beginning: Beginning,
 ): void {
-  const {identity, runtime} = host
+  const {identity} = host
   const same =
     identity?.clusterId === asked.clusterId &&
     identity.nodeId === asked.nodeId &&
     identity.storeId === asked.storeId
-  const range =
-    same && firstRecord !== undefined
-      ? runtime?.logEntriesRange(logIndex(1), logIndex(1), firstRecord.length)
-      : undefined
-  const held = range?.kind === 'entries' ? range.entries[0]?.record : undefined
-  if (same && (held === undefined || Buffer.compare(held, firstRecord!) === 0)) return
+  if (same && begunWith(host, beginning)) return
   throw new RaftctlError(
     'RAFTCTL_NOT_PRISTINE',
     `the node at ${host.address} already is node ${identity?.nodeId} of cluster ${identity?.clusterId}`,
@@ -170,4 +174,16 @@ function checkSameJoin(
       details: {address: host.address, clusterId: identity?.clusterId, nodeId: identity?.nodeId},
     },
   )
+}
+
+/** As far as the node can still tell: its log may begin later by now, its membership be another. */
+function begunWith({runtime}: NodeHost, {firstRecord, restored}: Beginning): boolean {
+  if (firstRecord !== undefined) {
+    const range = runtime?.logEntriesRange(logIndex(1), logIndex(1), firstRecord.length)
+    const held = range?.kind === 'entries' ? range.entries[0]?.record : undefined
+    return held === undefined || Buffer.compare(held, firstRecord) === 0
+  }
+  const held = runtime?.status().membership
+  if (restored === undefined || held?.index !== restored.index) return true
+  return Buffer.compare(encodeMembership(held), encodeMembership(restored)) === 0
 }

@@ -265,6 +265,19 @@ describe('joining', () => {
     expect(node.host.joins[0]!.firstRecord).toBeUndefined()
   })
 
+  test('with a snapshot is success when repeated, but not under what another made of it', async () => {
+    const node = await startFake()
+    const asked = request(node, {restores: Buffer.alloc(32)})
+    const origin = {timeMs: 8n, actor: 'another operator', reason: ''}
+    const other = {...asked, membership: {...asked.membership!, origin}}
+
+    await join(node, asked)
+    await join(node, asked)
+
+    await expect(join(node, other)).rejects.toMatchObject({code: 'RAFTCTL_NOT_PRISTINE'})
+    expect(node.host.joins.length).toBe(1)
+  })
+
   const bad: [string, Partial<JoinRequest>, string][] = [
     ['another store', {storeId: 'other'}, 'RAFTCTL_USAGE'],
     ['an id that the membership does not name', {nodeId: 9n}, 'RAFTCTL_USAGE'],
