@@ -63,7 +63,8 @@ test('a peer whose window is full hears of no commit either, until it answers', 
     const index = leader.propose('x')
     leader.perform()
     leader.acknowledge(n2, index)
-    sent += leader.perform().filter(one => one.to === n4).length
+    leader.tick()
+    sent += ofKind(leader.perform(), 'append-entries').filter(({to}) => to === n4).length
   }
 
   expect(sent).toBe(2)

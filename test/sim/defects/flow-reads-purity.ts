@@ -62,8 +62,8 @@ export const FLOW: readonly Defect[] = [
     patches: [
       patch(
         'raft/replication',
-        'progress.sentCommit < raft.log.commitIndex && hasWindow(raft, progress)',
-        'progress.sentCommit < raft.log.commitIndex',
+        'const news = isNews && hasWindow(raft, progress)',
+        'const news = isNews',
       ),
     ],
     finder: testIn('raft/review'),
@@ -103,7 +103,7 @@ export const READS: readonly Defect[] = [
         'if (!started) raft.readRound = 1',
       ),
     ],
-    finder: rareSchedules,
+    finder: testIn('raft/paper', 'late answers to the round of an earlier read'),
   },
   {
     area: 'reads',

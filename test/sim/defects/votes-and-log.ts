@@ -1,5 +1,5 @@
 import type {Defect} from './defect.js'
-import {patch, rareSchedules, schedules, testIn} from './defect.js'
+import {patch, quickSimulation, rareSchedules, schedules, testIn} from './defect.js'
 
 const STALE = "} else if (message.term < raft.currentTerm && message.kind !== 'request-pre-vote') {"
 
@@ -58,7 +58,7 @@ export const VOTES: readonly Defect[] = [
   raft.votes.set(again && other !== undefined ? other : from, granted)`,
       ),
     ],
-    finder: schedules,
+    finder: quickSimulation,
   },
   {
     area: 'votes',
