@@ -44,6 +44,7 @@ export default class MemberPromote extends ChangeCommand {
       flags,
       kind,
       waiting: `promoting ${member}`,
+      goOn: id => `Run "raftctl member promote ${id} --wait"`,
       view: change => memberChangeView(change, 'is a voter now', 'is a voter already'),
     })
   }

@@ -1,6 +1,7 @@
 import {Args, BaseCommand, Flags} from '../../src/cli/base-command.js'
 import {savedSnapshotView} from '../../src/cli/views/snapshot-view.js'
 import {RaftctlError} from '../../src/errors.js'
+import type {SaveOptions} from '../../src/operator/snapshot-files.js'
 
 export default class SnapshotSave extends BaseCommand {
   static override summary = 'Save the state of the cluster into a file.'
@@ -30,17 +31,18 @@ export default class SnapshotSave extends BaseCommand {
   async run() {
     const {args, flags} = await this.parse(SnapshotSave)
     const {member, latest, stale, overwrite} = flags
-    if (args.file === '-') return this.toStandardOutput({member, latest, stale})
+    const options = {member, latest, stale, createMs: this.timeoutMs}
+    if (args.file === '-') return this.toStandardOutput(options)
     const {saveSnapshot} = await import('../../src/operator/snapshot-files.js')
     const progress = await this.progress('taking the snapshot')
     const onBytes = (done: number, all: number) => progress.update(`${done} of ${all} bytes`)
     const client = await this.connect()
-    const saved = await saveSnapshot(client, args.file, {member, latest, stale, overwrite, onBytes})
+    const saved = await saveSnapshot(client, args.file, {...options, overwrite, onBytes})
     progress.done()
     return this.print({kind: 'SnapshotSaved', ...saved}, () => savedSnapshotView(saved))
   }
 
-  private async toStandardOutput(options: {member?: string; latest: boolean; stale: boolean}) {
+  private async toStandardOutput(options: SaveOptions) {
     if (process.stdout.isTTY) {
       throw new RaftctlError('RAFTCTL_USAGE', 'a snapshot is nothing for a terminal', {
         hint: 'Name a file, or send it on with a pipe.',

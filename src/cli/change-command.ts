@@ -85,10 +85,17 @@ export abstract class ChangeCommand extends LocalCommand {
     const client = await this.connect()
     const progress = await this.progress(waiting)
     const admitted = new Set<string>()
+    const carrying = this.carrying(flags, progress)
+    let sent = false
+    const onSend = () => {
+      sent = true
+      carrying.onSend?.()
+    }
     const result = await prepared
-      .run(client, {...this.carrying(flags, progress), onAdmit: store => admitted.add(store)})
+      .run(client, {...carrying, onSend, onAdmit: store => admitted.add(store)})
       .catch(async error => {
         if (this.signal.aborted && admitted.size > 0) await this.cutShort(admitted, goOn)
+        else if (this.signal.aborted && !sent) await this.stillBehind(plan.waitsFor, goOn)
         throw error
       })
     progress.done()
@@ -171,6 +178,26 @@ export abstract class ChangeCommand extends LocalCommand {
         {
           hint: `${next} to go on, or "raftctl member remove ${first.id}" to undo it.`,
           details: {changeSent: true, memberId: first.id},
+        },
+      )
+    })
+  }
+
+  /** Nothing was sent: who was waited for is what it was, and how to wait on is said. */
+  private stillBehind(waitedFor: readonly number[], goOn: Carrying<never>['goOn']): Promise<void> {
+    return this.afterInterruption(async client => {
+      const {members} = await client.clusterStatus()
+      const left = members.filter(({id, role}) => waitedFor.includes(id) && role === 'learner')
+      const [first] = left
+      if (first === undefined) return undefined
+      const ids = left.map(({id}) => id).join(', ')
+      const lag = left.length === 1 && first.lag !== null ? `, ${first.lag} entries behind` : ''
+      return new RaftctlError(
+        'RAFTCTL_INTERRUPTED',
+        `interrupted; nothing was changed: member ${ids} stays a learner${lag}`,
+        {
+          hint: `${goOn?.(first.id) ?? 'Run the same command again'} to go on.`,
+          details: {changeSent: false, memberId: first.id},
         },
       )
     })

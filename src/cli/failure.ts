@@ -108,6 +108,8 @@ function usageSentence(message: string): string {
   return lines
     .slice(0, 4)
     .join(' ')
+    .replace(/^The following errors? occurred: /, '')
+    .replace(/ Note: --\S+ allows? multiple values.*$/, '')
     .replace(/^Parsing (--\S+) /, '$1: ')
 }
 

@@ -3,7 +3,7 @@ import type {Interfaces} from '@oclif/core'
 import {renderFailure, toRaftctlError} from './failure.js'
 import {wantsJson} from './format.js'
 import {terminalOf} from './terminal.js'
-import {unknownCommand} from './unknown-command.js'
+import {missingCommand, unknownCommand} from './unknown-command.js'
 
 /** Runs one command line and ends the process with its exit status. */
 export async function start(
@@ -25,6 +25,8 @@ export async function start(
   process.on('uncaughtException', onBug)
   process.on('unhandledRejection', onBug)
   try {
+    const missing = missingCommand(argv)
+    if (missing !== undefined) throw missing
     const {run} = await import('./oclif.js')
     await run(first === 'help' ? [...argv.slice(1), '--help'] : [...argv], options)
   } catch (error) {

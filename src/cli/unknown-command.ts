@@ -1,8 +1,10 @@
 /** A command that does not exist: what was typed, and what was probably meant. */
 import {RaftctlError} from '../errors.js'
+import {wantsJson} from './format.js'
 import {readManifest} from './read-manifest.js'
 
 const SUGGESTIONS_MAX = 3
+const ASKS_ELSE: ReadonlySet<string> = new Set(['--help', '-h', '--version'])
 
 /** undefined for any other failure before a command began. */
 export function unknownCommand(error: unknown, argv: readonly string[]): RaftctlError | undefined {
@@ -26,6 +28,25 @@ export function unknownCommand(error: unknown, argv: readonly string[]): Raftctl
         : `Did you mean ${meant.join(' or ')}?`,
     details: {suggestions: meant.map(text => text.slice(1, -1))},
     cause: error,
+  })
+}
+
+/**
+ * Whoever asks for JSON is a script, and the help of a topic is no answer to it; undefined where a
+ * command is named, or help is what was asked for.
+ */
+export function missingCommand(argv: readonly string[]): RaftctlError | undefined {
+  if (!wantsJson(argv) || argv.some(word => ASKS_ELSE.has(word))) return undefined
+  const flag = argv.findIndex(word => word.startsWith('-'))
+  const words = flag === -1 ? argv : argv.slice(0, flag)
+  if (words.length > 1) return undefined
+  const ids = Object.keys(readManifest().commands)
+  const [topic] = words
+  const verbs = ids.filter(id => topic === undefined || id.startsWith(`${topic}:`))
+  if (verbs.length === 0 || (topic !== undefined && ids.includes(topic))) return undefined
+  const help = topic === undefined ? 'raftctl --help' : `raftctl ${topic} --help`
+  return new RaftctlError('RAFTCTL_USAGE', 'a command is missing', {
+    hint: `Run "${help}" to see the commands.`,
   })
 }
 

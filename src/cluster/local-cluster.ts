@@ -252,7 +252,7 @@ async function clientOf(cluster: LocalCluster, wait: Waiting) {
   return new ClusterClient({
     endpoints: cluster.nodes.map(node => node.address),
     clusterId: wait.clusterId,
-    security: clientSecurity(cluster.directory),
+    security: await clientSecurity(cluster.directory),
     timeoutMs: Math.min(CALL_MS, wait.timeoutMs),
     signal: wait.signal,
   })

@@ -28,9 +28,11 @@ export function nodeSecrets(directory: string): NodeSecrets {
   return {tokenFile: join(directory, 'tokens'), peerTokenFile: join(directory, 'peer-token')}
 }
 
-/** What a client of the cluster needs. */
-export function clientSecurity(directory: string): SecurityFiles {
-  return {tokenFile: join(directory, 'token')}
+/** What a client of the cluster needs. RAFTCTL_DATA_DAMAGED for a file that holds something else. */
+export async function clientSecurity(directory: string): Promise<SecurityFiles> {
+  const tokenFile = join(directory, 'token')
+  await readToken(tokenFile)
+  return {tokenFile}
 }
 
 /** Makes what is not there yet. Whatever a crash leaves is completed by the next call. */
@@ -43,13 +45,18 @@ export async function ensureSecrets(directory: string): Promise<void> {
 }
 
 async function ensureToken(path: string): Promise<string> {
-  const there = (await readIfThere(path))?.trim()
-  if (there !== undefined && there !== '') {
-    if (!TOKEN.test(there)) throw damagedFile(path, 'does not hold a token')
-    return there
-  }
+  const there = await readToken(path)
+  if (there !== undefined) return there
   const token = randomBytes(TOKEN_BYTES).toString('base64url')
   await replaceFile(path, `${token}\n`)
+  return token
+}
+
+/** undefined: not made yet. */
+async function readToken(path: string): Promise<string | undefined> {
+  const token = (await readIfThere(path))?.trim()
+  if (token === undefined || token === '') return undefined
+  if (!TOKEN.test(token)) throw damagedFile(path, 'does not hold a token')
   return token
 }
 

@@ -68,6 +68,8 @@ export interface SaveOptions {
   readonly latest: boolean
   /** Whatever the node has applied, though nobody leads. */
   readonly stale: boolean
+  /** How long a new one may take to be written; undefined: as long as a large store needs. */
+  readonly createMs?: number | undefined
 }
 
 export interface SavedSnapshot {
@@ -84,7 +86,7 @@ export interface SavedSnapshot {
 
 /**
  * To a temporary file beside `path`, which gets the name once it is whole, verified and synced.
- * RAFTCTL_REFUSED: there is such a file already.
+ * RAFTCTL_REFUSED: there is such a file already. RAFTCTL_FILE_NOT_FOUND: no such directory.
  */
 export async function saveSnapshot(
   client: ClusterClient,
@@ -94,6 +96,7 @@ export async function saveSnapshot(
   const fs = new NodeFileSystem()
   const target = resolve(path)
   refuseTaken(fs, target, overwrite)
+  if (fs.kindOf(parentOf(target)) === undefined) throw noDirectory(parentOf(target))
   const partial = `${target}.${randomBytes(6).toString('hex')}${PARTIAL}`
   try {
     const file = fs.open(partial, 'create')
@@ -144,12 +147,14 @@ export async function streamSnapshot(
 
 async function chooseSnapshot(
   client: ClusterClient,
-  {member, latest, stale}: SaveOptions,
+  {member, latest, stale, createMs = CREATE_MS}: SaveOptions,
 ): Promise<Snapshot & {address: string}> {
   const wanted = await memberAddress(client, member)
   if (!latest) {
     const address = wanted ?? (stale ? await anyAddress(client) : undefined)
-    return client.createSnapshot(address, {linearizable: !stale, timeoutMs: CREATE_MS})
+    // Writing it may take long; that nobody leads is told as soon as of any other call.
+    if (address === undefined) await client.leaderStatus()
+    return client.createSnapshot(address, {linearizable: !stale, timeoutMs: createMs})
   }
   const address =
     wanted ?? (stale ? await anyAddress(client) : (await client.leaderStatus()).address)
@@ -262,6 +267,13 @@ function refuseTaken(fs: FileSystem, path: string, overwrite: boolean): void {
   throw new RaftctlError('RAFTCTL_REFUSED', `${path} exists already`, {
     hint: isFile ? 'Add --overwrite to replace it.' : 'It is no file: give another name.',
     details: {rule: 'file-exists', path},
+  })
+}
+
+function noDirectory(path: string): RaftctlError {
+  return new RaftctlError('RAFTCTL_FILE_NOT_FOUND', `there is no directory ${path}`, {
+    hint: 'Make it first, or save the snapshot elsewhere.',
+    details: {path},
   })
 }
 
