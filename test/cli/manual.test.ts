@@ -87,6 +87,37 @@ async function documented(path: string): Promise<DocumentedCommand> {
 
 const pages = readdirSync(join(root, 'man')).filter(name => topicOf(name) !== undefined)
 
+test('every topic and every command of its own has a page, but for the one that is hidden', () => {
+  const entries = readdirSync(join(root, 'commands')).map(name => name.replace(/\.ts$/, ''))
+
+  expect(pages.map(topicOf).sort()).toEqual(entries.filter(name => name !== 'simulate').sort())
+})
+
+test('every page is installed, and raftctl.1 refers to it', () => {
+  const {man} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {man: string[]}
+  const names = readdirSync(join(root, 'man'))
+  const seen = page('raftctl.1').slice(page('raftctl.1').indexOf('.SH SEE ALSO'))
+  const referred = [...seen.matchAll(/^\.BR (\S+) \((\d)\)/gm)].map(row => `${row[1]}.${row[2]}`)
+
+  expect(man.map(path => path.replace('./man/', '')).sort()).toEqual(names.sort())
+  expect(['raftctl.1', ...referred].sort()).toEqual(names)
+})
+
+for (const name of pages) {
+  test(`${name} has examples and its exit statuses, each of the table`, () => {
+    const text = page(name)
+    const section = text.slice(text.indexOf('.SH EXIT STATUS'), text.indexOf('.SH SEE ALSO'))
+    const statuses = [...section.matchAll(/^\.BR? ([\d ",]+)$/gm)].flatMap(row =>
+      row[1]!.match(/\d+/g)!.map(Number),
+    )
+
+    expect(text).toMatch(/^\.EX$/m)
+    expect(statuses.length).toBeGreaterThan(0)
+    const known: readonly number[] = [0, 10, 143, ...Object.values(ERRORS).map(({exit}) => exit)]
+    expect(statuses.filter(status => !known.includes(status))).toEqual([])
+  })
+}
+
 for (const name of pages) {
   test(`${name} says of its commands what they say themselves`, async () => {
     const topic = topicOf(name)!
