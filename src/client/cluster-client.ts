@@ -24,7 +24,7 @@ import {
   snapshotOf,
 } from './wire.js'
 
-/** How long a member may take to say how it is; a slower one is shown as unreachable. */
+/** How long a member may take to say how it is, unless all are slow; then it is unreachable. */
 const MEMBER_STATUS_MS = 1000
 
 /** Whose membership a joining node is to start from. */
@@ -87,16 +87,16 @@ export class ClusterClient {
   }
 
   /**
-   * Asks every member at once; what does not answer within a second is shown as unreachable. Without
-   * a leader the answer says so. RAFTCTL_UNREACHABLE, RAFTCTL_NOT_INITIALISED, RAFTCTL_WRONG_CLUSTER.
+   * Asks every member at once; what does not answer within a second, while the others do so in a
+   * fraction of it, is shown as unreachable. Without a leader the answer says so. RAFTCTL_UNREACHABLE, RAFTCTL_NOT_INITIALISED, RAFTCTL_WRONG_CLUSTER.
    */
   async clusterStatus(): Promise<types.ClusterStatus> {
     const timeoutMs = Math.min(MEMBER_STATUS_MS, this.timeoutMs)
-    let survey = await this.#router.survey(timeoutMs)
+    let survey = await this.#router.everyone(timeoutMs)
     if (survey.answers.length === 0) {
       // Waits for a node that is just starting, or says what is wrong.
       await this.#router.leader()
-      survey = await this.#router.survey(timeoutMs)
+      survey = await this.#router.everyone(timeoutMs)
     }
     const {clusterId} = this.#router
     if (survey.answers.length === 0 || clusterId === undefined) {

@@ -12,15 +12,23 @@ import type {
 } from './types.js'
 
 /** What a client learned from asking every member once. */
-export interface Survey {
+export interface Heard {
   /** Of this cluster only. */
   readonly answers: readonly NodeStatus[]
   /** By address: why there is no answer, as one sentence. */
   readonly failures: ReadonlyMap<string, string>
-  /** The first failure that is a matter of trust: no patience helps there. */
-  readonly distrust?: RaftctlError | undefined
   /** Pristine nodes and nodes of other clusters, by the address asked. */
   readonly strangers: readonly NodeStatus[]
+}
+
+/** The same, and what it says about whom to ask next. */
+export interface Survey extends Heard {
+  /** The first failure that is a matter of trust: no patience helps there. */
+  readonly distrust?: RaftctlError | undefined
+  /** Some node said nothing at all until time ran out: it may be gone, or slow. */
+  readonly late: boolean
+  /** How long the last answer took that came, milliseconds. */
+  readonly slowestMs: number
 }
 
 /** Entries behind which a voter no longer counts as up to date (core.md's lag threshold). */
@@ -46,7 +54,7 @@ export function newestMembership(answers: readonly NodeStatus[]): MembershipView
 }
 
 /** `answers` must not be empty. */
-export function mergeStatus(clusterId: string, survey: Survey): ClusterStatus {
+export function mergeStatus(clusterId: string, survey: Heard): ClusterStatus {
   const leader = leaderOf(survey.answers)
   const membership = leader?.membership ?? newestMembership(survey.answers)!
   const members = membership.members.map(record => memberStatus(record, membership, leader, survey))
@@ -79,7 +87,7 @@ function memberStatus(
   record: MemberRecord,
   membership: MembershipView,
   leader: NodeStatus | undefined,
-  survey: Survey,
+  survey: Heard,
 ): MemberStatus {
   const {id, name, address, storeId, promoteWhenReady} = record
   const own = survey.answers.find(answer => answer.nodeId === id && answer.storeId === storeId)
@@ -141,7 +149,7 @@ export function roleOf(id: number, membership: MembershipView): MemberRole {
   return membership.observers.includes(id) ? 'observer' : 'learner'
 }
 
-function whySilent({address, storeId}: MemberRecord, survey: Survey): string {
+function whySilent({address, storeId}: MemberRecord, survey: Heard): string {
   const stranger = survey.strangers.find(node => node.endpoint === address)
   if (stranger !== undefined) {
     return stranger.raftRole === 'pristine'

@@ -34,7 +34,7 @@ const BATCH_OPERATIONS = 512
 const BATCH_BYTES = 1024 * 1024
 /** Silence with operations in flight, after which the others are asked whether they have a leader. */
 const DOUBT_MS = 300
-/** And after which the leader is looked for anew, whatever they say. */
+/** And after which the leader is looked for anew, whatever they say; doubled until one answers. */
 const SILENCE_MS = 1500
 const WATCH_MS = 100
 
@@ -82,6 +82,7 @@ export class Pipeline {
   #failures = 0
   #lastTrouble: RaftctlError | undefined
   #heardMs = 0
+  #silenceMs = SILENCE_MS
   #watch: NodeJS.Timeout | undefined
   #doubting = false
   #ended: RaftctlError | undefined
@@ -244,6 +245,7 @@ export class Pipeline {
     this.#blocked = false
     stream.on('data', (response: PipelineResponse) => {
       this.#heardMs = performance.now()
+      this.#silenceMs = SILENCE_MS
       for (const result of response.results) this.#answered(stream, result)
       const whole = readAnswers(response.answers, (id, result) => this.#settle(stream, id, result))
       if (!whole) this.#lost(stream, strange('damaged answer'))
@@ -360,7 +362,8 @@ export class Pipeline {
     const stream = this.#stream
     if (stream === undefined || this.#sent.size === 0) return
     const silentMs = performance.now() - this.#heardMs
-    if (silentMs > SILENCE_MS) {
+    if (silentMs > this.#silenceMs) {
+      this.#silenceMs *= 2
       const text = `${this.#address} answers nothing`
       this.#lost(stream, new RaftctlError('RAFTCTL_TIMED_OUT', text))
     } else if (silentMs > DOUBT_MS) void this.#doubt(stream)

@@ -1,18 +1,23 @@
 import {type ErrorCode, RaftctlError} from '../errors.js'
 import {CallFailure, unary, unwrap} from './call.js'
-import {leaderOf, newestMembership, type Survey} from './cluster-status.js'
+import {type Heard, leaderOf, newestMembership, type Survey} from './cluster-status.js'
 import type {Connections, NodeConnection} from './connections.js'
 import {backoffMs, type Deadline, deadlineAfter, interrupted, pause, spell} from './deadline.js'
 import {majorityOf} from './quorum.js'
 import type {ClientOptions, MembershipView, NodeStatus} from './types.js'
 import {nodeStatusOf} from './wire.js'
 
-/** How long one node may take to say how it is. */
+/** How long one node may take to say how it is; doubled after a survey that nobody answered. */
 const STATUS_MS = 1000
-/** Where nothing ever answered: how long to knock before giving up, deadline or not. */
+/** Where every node is known not to be there: how long to knock before giving up, deadline or not. */
 const KNOCK_MS = 1500
-/** How long one attempt that may be repeated waits, before the leader is looked for anew. */
+/**
+ * How long one attempt that may be repeated waits, before the leader is looked for anew; doubled each
+ * time, or a leader that is slower than this would never get to answer.
+ */
 const ATTEMPT_MS = 2000
+/** Whoever takes no longer than so many times the slowest answer is as slow as the rest, not gone. */
+const SLOW_TIMES = 4
 /** What an attempt needs at least to be worth sending. */
 const ANSWER_MS = 20
 /** Without a pinned cluster id: how long to hear the other endpoints out once a leader answered. */
@@ -90,6 +95,8 @@ export class Router {
     const answered: NodeStatus[] = []
     const failures = new Map<string, string>()
     let distrust: RaftctlError | undefined
+    let late = false
+    let slowestMs = 0
     const asked = new Set<string>()
     const end = deadlineAfter(timeoutMs)
 
@@ -112,6 +119,7 @@ export class Router {
         this.nodeStatus(address, Math.max(1, end.remainingMs())).then(
           status => {
             answered.push(status)
+            slowestMs = timeoutMs - end.remainingMs()
             const foreign = this.#clusterId !== undefined && status.clusterId !== this.#clusterId
             if (!foreign) {
               this.#termMax = Math.max(this.#termMax, status.term)
@@ -128,6 +136,7 @@ export class Router {
             const failure = unwrap(error)
             failures.set(address, (failure as Error).message)
             if (isDistrust(failure)) distrust ??= failure
+            late ||= (failure as RaftctlError).code === 'RAFTCTL_TIMED_OUT'
             open -= 1
             if (open === 0) finish()
           },
@@ -137,7 +146,17 @@ export class Router {
       if (asked.size === 0) finish()
     })
     if (this.#signal?.aborted) throw interrupted()
-    return {...this.#learn(answered, failures), distrust}
+    return {...this.#learn(answered, failures), distrust, late, slowestMs}
+  }
+
+  /**
+   * Every member's own view, for people. Where those that answer take long, so may the others: they
+   * are asked once more, and given the time.
+   */
+  async everyone(timeoutMs: number): Promise<Survey> {
+    const survey = await this.survey(timeoutMs)
+    const slowMs = Math.min(SLOW_TIMES * survey.slowestMs, this.#timeoutMs)
+    return survey.late && slowMs > timeoutMs ? this.survey(slowMs) : survey
   }
 
   /**
@@ -148,8 +167,9 @@ export class Router {
   async leader(deadline: Deadline = deadlineAfter(this.#timeoutMs)): Promise<string> {
     const knock = deadlineAfter(Math.min(KNOCK_MS, deadline.remainingMs()))
     let heard: Survey | undefined
+    let statusMs = STATUS_MS
     for (let attempt = 0; this.#leader === undefined; attempt++) {
-      const ms = Math.max(50, Math.min(STATUS_MS, deadline.remainingMs()))
+      const ms = Math.max(50, Math.min(statusMs, deadline.remainingMs()))
       const silentMs = HEAR_SILENT_MS * 2 ** Math.min(attempt, 10)
       const survey = await this.survey(ms, {untilLeader: true, silentMs})
       const found = leaderOf(survey.answers)?.endpoint
@@ -160,7 +180,9 @@ export class Router {
 
       const silent = survey.answers.length === 0
       const pristine = survey.strangers.length > 0 && silent
-      const givenUp = silent && !this.#everAnswered && knock.expired()
+      // One that was reached and says nothing may be slow: only the deadline tells.
+      const givenUp = silent && !survey.late && !this.#everAnswered && knock.expired()
+      if (silent && survey.late) statusMs *= 2
       if (silent && survey.distrust !== undefined) throw survey.distrust
       // Just before the deadline nobody has the time to answer: what was heard before says more.
       if (!silent || ms >= FAIR_MS) heard = survey
@@ -234,6 +256,7 @@ export class Router {
     const deadline = deadlineAfter(timeoutMs)
     let inDoubt = false
     let sent = false
+    let patienceMs = ATTEMPT_MS
     for (let attempt = 0; ; attempt++) {
       let failure: unknown
       let redirected = false
@@ -243,7 +266,7 @@ export class Router {
         const node = this.#connections.to(address)
         const left = Math.max(1, deadline.remainingMs())
         await node.ready(Math.min(left, STATUS_MS), this.#signal)
-        const attemptMs = repeat === 'once' ? left : Math.min(left, ATTEMPT_MS)
+        const attemptMs = repeat === 'once' ? left : Math.min(left, patienceMs)
         sent ||= repeat !== 'read'
         const answer = run({node, timeoutMs: attemptMs})
         return await (repeat === 'once' ? answer : this.#unlessReplaced(address, answer))
@@ -259,6 +282,7 @@ export class Router {
       const error = unwrap(failure) as RaftctlError
       if (unclear && repeat === 'once') throw doubt(error, repeat)
       inDoubt ||= unclear && repeat === 'exact'
+      if (error.code === 'RAFTCTL_TIMED_OUT') patienceMs *= 2
       sent = inDoubt
       if (!unclear && !REPEATABLE.has(error.code)) {
         throw inDoubt && error.code === 'RAFTCTL_SESSION_EXPIRED' ? doubt(error, repeat) : error
@@ -284,7 +308,7 @@ export class Router {
     return new Set([...members, ...this.#endpoints])
   }
 
-  #learn(answered: readonly NodeStatus[], failures: ReadonlyMap<string, string>): Survey {
+  #learn(answered: readonly NodeStatus[], failures: ReadonlyMap<string, string>): Heard {
     const initialised = answered.filter(node => node.clusterId !== '')
     const ids = new Set(initialised.map(node => node.clusterId))
     if (this.#clusterId === undefined) {

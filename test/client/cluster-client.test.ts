@@ -182,10 +182,37 @@ test('nobody is waited for long where nothing ever answered', async () => {
   expect(performance.now() - startedMs).toBeLessThan(5000)
 })
 
+test('a cluster that is slow to answer is waited for until the deadline', async () => {
+  const cluster = await fakes(3)
+  // Longer than where nobody is.
+  for (const node of cluster.nodes) node.statusSilences = 2
+  const client = clientOf(cluster.addresses, {timeoutMs: 60_000})
+
+  const status = await client.leaderStatus()
+
+  expect(status.nodeId).toBe(1)
+})
+
+test('a write gets more time with each attempt that a slow leader did not answer', async () => {
+  const cluster = await fakes(1)
+  const [leader] = cluster.nodes
+  leader!.beforePut = () => (leader!.seenPuts.length < 2 ? 'ignore' : 'apply')
+  const client = clientOf(cluster.addresses, {timeoutMs: 60_000})
+
+  await client.put(bytes('k'), bytes('v'))
+
+  const [first, second] = leader!.putTimesMs
+  expect(first).toBeLessThan(2500)
+  expect(second).toBeGreaterThan(2500)
+})
+
+/** Long enough for an answer on a busy machine: without one there is nothing to count. */
+const HEARD_MS = 4000
+
 test('nodes that answer without a leader are no leader, with the voters counted', async () => {
   const cluster = await fakes(3)
   cluster.nodes[0]!.leads = false
-  const client = clientOf(cluster.addresses, {timeoutMs: 300})
+  const client = clientOf(cluster.addresses, {timeoutMs: HEARD_MS})
 
   const error = await errorOf(client.leaderStatus())
 
@@ -197,7 +224,7 @@ test('a minority that answers is no quorum', async () => {
   const cluster = await fakes(3)
   cluster.nodes[0]!.kill()
   cluster.nodes[1]!.kill()
-  const client = clientOf([cluster.nodes[2]!.address], {timeoutMs: 300})
+  const client = clientOf([cluster.nodes[2]!.address], {timeoutMs: HEARD_MS})
 
   const error = await errorOf(client.leaderStatus())
 

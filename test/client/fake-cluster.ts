@@ -66,8 +66,12 @@ export class FakeNode {
   /** What it says that others reach it at, if not where it listens. */
   advertised: string | undefined
   statusCalls = 0
+  /** So many calls for the status stay without an answer. */
+  statusSilences = 0
   timeMs = 1_700_000_000_000n
   readonly seenPuts: kv.PutRequest[] = []
+  /** How long the caller of each put meant to wait, milliseconds. */
+  readonly putTimesMs: number[] = []
   changeMembership: (
     request: cluster.ChangeMembershipRequest,
   ) => cluster.ChangeMembershipResponse | RaftctlError | 'cut' = () =>
@@ -132,16 +136,19 @@ export class FakeNode {
 
   #clusterService() {
     const unary =
-      <Request, Response>(answer: (request: Request) => Response | RaftctlError | 'cut') =>
+      <Request, Response>(
+        answer: (request: Request) => Response | RaftctlError | 'cut' | 'ignore',
+      ) =>
       (call: grpc.ServerUnaryCall<Request, Response>, done: grpc.sendUnaryData<Response>) => {
         const response = answer(call.request)
         if (response === 'cut') this.kill()
+        else if (response === 'ignore') return
         else if (response instanceof RaftctlError) done(toServiceError(response))
         else done(null, response)
       }
     const unscripted = new RaftctlError('RAFTCTL_REFUSED', 'not scripted')
     return {
-      status: unary(() => this.#status()),
+      status: unary(() => (this.statusSilences-- > 0 ? 'ignore' : this.#status())),
       initialise: unary(() => unscripted),
       join: unary(() => {
         if (this.joinFailure !== undefined) return this.joinFailure
@@ -240,6 +247,7 @@ export class FakeNode {
         call: grpc.ServerUnaryCall<kv.PutRequest, kv.PutResponse>,
         done: grpc.sendUnaryData<kv.PutResponse>,
       ) => {
+        this.putTimesMs.push(Number(call.getDeadline()) - Date.now())
         const outcome = this.#put(call.request)
         if (outcome instanceof RaftctlError) done(toServiceError(outcome))
         else if (outcome !== undefined) done(null, outcome)
