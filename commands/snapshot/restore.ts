@@ -124,7 +124,8 @@ export default class SnapshotRestore extends BaseCommand {
         return restored.clusterId
       },
     })
-    await putContext(this.env, localContext(made.cluster))
+    // A drill comes and goes; what commands talk to meanwhile stays what it was.
+    await putContext(this.env, localContext(made.cluster), {aside: true})
     progress.done()
     const next = `raftctl status --context ${name}`
     return this.print({kind: 'SnapshotRestored', name, ...restored!}, () =>

@@ -79,15 +79,19 @@ export async function readContexts(env: Environment): Promise<Contexts> {
 
 /**
  * Adds or replaces a context. It becomes the current one only if there is none, or the current one
- * is local: a command meant for a remote cluster must not hit a new toy by surprise. Answers whether
- * it is the current one now.
+ * is local: a command meant for a remote cluster must not hit a new toy by surprise. `aside`: only if
+ * there is none. Answers whether it is the current one now.
  */
-export async function putContext(env: Environment, context: Context): Promise<boolean> {
+export async function putContext(
+  env: Environment,
+  context: Context,
+  {aside = false}: {readonly aside?: boolean} = {},
+): Promise<boolean> {
   let isCurrent = false
   await change(env, before => {
     const others = before.contexts.filter(other => other.name !== context.name)
     const now = others.find(other => other.name === before.current)
-    isCurrent = now === undefined || now.kind === 'local'
+    isCurrent = now === undefined || (now.kind === 'local' && !aside)
     return {current: isCurrent ? context.name : before.current, contexts: [...others, context]}
   })
   return isCurrent

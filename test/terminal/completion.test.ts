@@ -71,3 +71,14 @@ for (const name of SHELLS) {
     expect([status, stderr]).toEqual([0, ''])
   })
 }
+
+const fish = spawnSync('fish', ['-c', 'true']).error === undefined
+test.skipIf(!fish)('fish offers the same, each with what it is', () => {
+  const offered = (line: string) =>
+    run('fish', ['-c', `raftctl completion fish | source; complete -C '${line}'`]).stdout.split(
+      '\n',
+    )
+
+  expect(offered('raftctl member pro')).toEqual(['promote\tMake a learner a voter.', ''])
+  expect(offered('raftctl completion ')).toEqual(['bash', 'fish', 'zsh', ''])
+})
