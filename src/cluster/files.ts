@@ -6,7 +6,8 @@ import {setTimeout as delay} from 'node:timers/promises'
 import {RaftctlError} from '../errors.js'
 import {identify, isAlive, ownProcess} from './processes.js'
 
-const LOCK_WAIT_MS = 30_000
+/** Longer than what the holder may wait for nodes to start, or to stop. */
+const LOCK_WAIT_MS = 90_000
 const LOCK_POLL_MS = 20
 
 /** undefined when there is no such file; RAFTCTL_DATA_DAMAGED when it is not JSON. */

@@ -14,7 +14,7 @@ import {clientSecurity} from './secrets.js'
 
 const PORT_ATTEMPTS = 3
 const POLL_MS = 50
-const CALL_MS = 5_000
+const CALL_MS = 20_000
 
 export interface LocalInit {
   readonly env: Environment

@@ -19,7 +19,8 @@ import {processIdentity, signalProcess} from './processes.js'
 import type {NodeSecrets} from './secrets.js'
 
 export const GO = 'go\n'
-const READY_MS = 20_000
+/** A process that ends says so by itself: this is for one that hangs, on whatever machine. */
+const READY_MS = 60_000
 const POLL_MS = 20
 const TAIL_LINES = 12
 /** Only the tail of a failed start is read. */

@@ -10,8 +10,8 @@ import {nodeDataPath, nodeIdOf, nodeLogPath, updateCluster, writeCluster} from '
 import {ensureSecrets, nodeSecrets} from './secrets.js'
 
 /** A clean stop hands leadership over and seals the log. */
-const STOP_MS = 15_000
-const KILL_MS = 5_000
+const STOP_MS = 30_000
+const KILL_MS = 15_000
 
 export interface StartOptions {
   readonly signal?: AbortSignal | undefined

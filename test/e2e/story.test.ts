@@ -258,7 +258,7 @@ describe('an init that does not come to its end', () => {
     await ok('cluster destroy --name k --yes')
 
     expect(
-      await eventually(5_000, async () => (shell.nodePids().length === 0 ? true : undefined)),
+      await eventually(15_000, async () => (shell.nodePids().length === 0 ? true : undefined)),
     ).toBe(true)
     expect(await filesIn(shell.home)).toEqual([])
   })

@@ -75,7 +75,7 @@ function runOnce(
       running.add(child.pid)
       options.onSpawn?.(child.pid)
     }
-    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 30_000)
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000)
     child.stdout.on('data', chunk => out.push(chunk))
     child.stdout.once('data', () => options.onOutput?.())
     child.stderr.on('data', chunk => err.push(chunk))
