@@ -148,7 +148,8 @@ test('a leader that falls silent is left for the one that was elected since', as
   await pending
 
   const [first] = cluster.nodes[0]!.seenPuts
-  expect(performance.now() - electedMs).toBeLessThan(1200)
+  // Silence alone would have been borne for a second and a half.
+  expect(performance.now() - electedMs).toBeLessThan(1450)
   expect(cluster.state.applied).toEqual(['k'])
   expect(cluster.nodes[1]!.seenPuts[0]!.write).toEqual(first!.write)
 })
