@@ -36,12 +36,20 @@ export function nodeLogFile(path: string): NodeLog {
     try {
       bytes += writeSync(file, lineOf(record))
       if (bytes <= FILE_BYTES_MAX) return
-      copyFileSync(path, `${path}.1`)
-      ftruncateSync(file, 0)
       bytes = 0
+      beginAnew(file, path)
     } catch {
       // A full disk, or a directory that is gone.
     }
+  }
+}
+
+/** Empties the file, also where its content can't be kept: what it grows by has a bound. */
+function beginAnew(file: number, path: string): void {
+  try {
+    copyFileSync(path, `${path}.1`)
+  } finally {
+    ftruncateSync(file, 0)
   }
 }
 

@@ -1,4 +1,4 @@
-import {appendFile, readFile, stat} from 'node:fs/promises'
+import {appendFile, mkdir, readFile, stat} from 'node:fs/promises'
 import {join} from 'node:path'
 import {expect, test} from 'vitest'
 import {nodeLogFile} from '../../src/cli/node-log.js'
@@ -30,6 +30,18 @@ test('a log file stays within its bound, and loses the oldest lines only', async
   const numbers = lines.trimEnd().split('\n').map(numberIn)
   expect(numbers.at(-1)).toBe(total - 1)
   expect(numbers).toEqual(numbers.map((_, i) => numbers[0]! + i))
+})
+
+test('a log file whose full content can not be kept stays within its bound, too', async () => {
+  const path = join(await temporaryDirectory(), 'node.log')
+  await mkdir(`${path}.1`)
+  const log = nodeLogFile(path)
+  const text = 'x'.repeat(MEBI)
+
+  for (let n = 0; n < 20; n++) log({level: 'info', event: 'e', n, text})
+
+  expect((await stat(path)).size).toBeLessThan(9 * MEBI)
+  expect(numberIn((await readFile(path, 'utf8')).trimEnd().split('\n').at(-1)!)).toBe(19)
 })
 
 test('what others write to the same file is kept with it', async () => {
