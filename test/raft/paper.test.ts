@@ -471,17 +471,23 @@ describe('log replication (§5.3)', () => {
     )
   })
 
-  test('or at once, when a member is to read what was committed', () => {
+  /** Entry 2 is committed, which nobody was told; member 2 asks to read. Returns the round that confirms. */
+  function askedToRead() {
     const leader = leaderAt()
     for (const from of [n2, n3]) leader.acknowledge(from, 1)
     leader.propose('x')
     leader.perform()
     for (const from of [n2, n3]) leader.acknowledge(from, 2)
     leader.perform()
-
     leader.step({kind: 'read-index', from: n2, token: 7})
-    const [heartbeat] = ofKind(leader.perform(), 'heartbeat')
-    leader.step({kind: 'heartbeat-response', from: n3, readRound: heartbeat!.readRound})
+    const {readRound} = ofKind(leader.perform(), 'heartbeat')[0]!
+    return {leader, readRound}
+  }
+
+  test('or at once, when a member is to read what was committed', () => {
+    const {leader, readRound} = askedToRead()
+
+    leader.step({kind: 'heartbeat-response', from: n3, readRound})
 
     const sent = leader.raft.takeReady()!.sendNow
     expect(ofKind([...sent], 'read-index-response')).toHaveLength(1)
@@ -489,15 +495,8 @@ describe('log replication (§5.3)', () => {
   })
 
   test('also when its own answer to the heartbeat comes behind those that confirm the read', () => {
-    const leader = leaderAt()
-    for (const from of [n2, n3]) leader.acknowledge(from, 1)
-    leader.propose('x')
-    leader.perform()
-    for (const from of [n2, n3]) leader.acknowledge(from, 2)
-    leader.perform()
+    const {leader, readRound} = askedToRead()
 
-    leader.step({kind: 'read-index', from: n2, token: 7})
-    const {readRound} = ofKind(leader.perform(), 'heartbeat')[0]!
     for (const from of [n3, n2]) leader.step({kind: 'heartbeat-response', from, readRound})
 
     expect(leader.raft.takeReady()!.sendNow).toContainEqual(
