@@ -165,13 +165,16 @@ export class SimClient {
 
   async #ask(process: RunningProcess, {operation, data}: Request): Promise<unknown> {
     const {runtime, stateMachine} = process
-    const {counts} = this.#world
+    const {counts, checks} = this.#world
     if (runtime === undefined || stateMachine === undefined) throw new Error('not started yet')
     this.#world.want(5)
     if (data !== undefined) {
       counts.steps++
       counts.proposals++
-      return (await runtime.propose(data)).result
+      const isDiskLow = process.node.isDiskLow
+      const {result} = await runtime.propose(data)
+      if (isDiskLow) checks.verdict.violated('low-disk', 'a node without space took a write')
+      return result
     }
     await runtime.readBarrier()
     counts.reads++

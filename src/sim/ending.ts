@@ -57,6 +57,7 @@ export class Ending {
     this.#network.heal()
     for (const node of this.#network.nodes.values()) {
       node.failNextSync = false
+      node.isDiskLow = false
       node.resumeNow()
       if (node.isStopping) node.end(false)
       node.start()

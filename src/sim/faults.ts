@@ -73,6 +73,9 @@ export class Faults {
       case 'clock-jump':
         if (node !== undefined) node.wallOffsetMs += random.integer(-3_600_000, 3_600_000)
         return
+      case 'low-disk':
+        this.#fillDisk(random.chance(0.5) ? this.#leader() : node, action)
+        return
     }
   }
 
@@ -176,6 +179,17 @@ export class Faults {
       }
       this.#world.want(40)
       grow().catch(() => undefined)
+    })
+  }
+
+  /** Nothing is left on the node's disk, for a while. */
+  #fillDisk(node: SimNode | undefined, {forMs}: Action): void {
+    if (node === undefined || node.isDiskLow) return
+    this.#world.counts.lowDisks++
+    node.isDiskLow = true
+    // Longer than it takes a leader to try and hand over.
+    this.#world.after(4 * forMs, () => {
+      node.isDiskLow = false
     })
   }
 

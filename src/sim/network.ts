@@ -6,6 +6,7 @@ import {RaftctlError} from '../errors.js'
 import type {SnapshotInfo} from '../node/ports.js'
 import type {InstallSnapshot, Message} from '../raft/messages.js'
 import type {NodeId} from '../raft/types.js'
+import {Pace} from '../rpc/peer/pace.js'
 import type {Carrier, Inbox, Machine, RunningProcess} from './parts.js'
 import type {World} from './world.js'
 
@@ -71,14 +72,31 @@ export class SimNetwork<Node extends Machine = Machine> implements Carrier {
     const stream = ++this.#streams
     const {snapshotChunkBytes} = this.#world.scenario.disk
     const ask = (handle: (inbox: Inbox) => Promise<number>) => this.#ask(sender, to, handle)
+    const pace = new Pace(this.#world.scenario.settings.snapshotBytesPerSecond)
     let offset = await ask(inbox => inbox.open(stream, message, info))
     if (offset < info.bytes) {
       for await (const chunk of sender.snapshots!.read(info.id, offset, snapshotChunkBytes)) {
         const at = offset
         offset = await ask(inbox => inbox.chunk(stream, at, this.#onTheWay(chunk)))
+        await this.#rest(sender, pace.take(chunk.length, this.#world.nowMs))
       }
     }
     await ask(inbox => inbox.end(stream))
+  }
+
+  /** As long as a limited rate wants it; once faults are over there is none. */
+  #rest(sender: RunningProcess, ms: number): Promise<void> | undefined {
+    const world = this.#world
+    if (ms === 0 || world.isHealed) return undefined
+    return new Promise(resolve => {
+      world.after(ms, () => {
+        if (!sender.isAlive) return
+        sender.node.run(() => {
+          resolve()
+          world.want(20)
+        })
+      })
+    })
   }
 
   /** A question to another node's inbox and its answer; either can be lost, and is asked again. */

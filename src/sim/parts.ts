@@ -27,6 +27,7 @@ export interface Machine {
   readonly clockRate: number
   readonly wallOffsetMs: number
   readonly isPaused: boolean
+  readonly isDiskLow: boolean
   /** Told that it is no member any more: it is not started again. */
   isRemoved: boolean
   /** Runs something in the process of now, when no pause is in its way; never in another process. */

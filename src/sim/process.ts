@@ -9,6 +9,7 @@ import {openSnapshotStore} from '../storage/snapshot-store.js'
 import {openWal, type Wal, type WalOptions} from '../storage/wal/wal.js'
 import {MemoryStateMachine} from './memory-state-machine.js'
 import {CLUSTER_ID, DATA_DIRECTORY, GROUP, type Machine, type RunningProcess} from './parts.js'
+import {LOW_DISK_BYTES} from './scenario.js'
 import {SimStateMachine} from './sim-state-machine.js'
 import {SnapshotInbox} from './snapshot-inbox.js'
 import {storeIdOf} from './world.js'
@@ -124,6 +125,11 @@ export class Process implements RunningProcess {
       log: this.#watched(wal),
       stateMachine,
       snapshots: store,
+      disk: {
+        get freeBytes() {
+          return node.isDiskLow ? 0 : 2 * LOW_DISK_BYTES
+        },
+      },
       events: {
         failed: error => this.failed(error),
         removed: () => this.#removed(),
@@ -275,6 +281,7 @@ export class Process implements RunningProcess {
       lastIndex: () => wal.lastIndex(),
       term: index => wal.term(index),
       entries: (lo, hi, bytesMax) => wal.entries(lo, hi, bytesMax),
+      bytesAfter: index => wal.bytesAfter(index),
       append,
       compact: index => {
         checks.disks.compacting(id, index)

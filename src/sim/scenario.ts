@@ -79,6 +79,7 @@ export type ActionKind =
   | 'fail-sync'
   | 'damage'
   | 'clock-jump'
+  | 'low-disk'
 
 export const ACTION_KINDS: readonly ActionKind[] = [
   'crash',
@@ -95,7 +96,11 @@ export const ACTION_KINDS: readonly ActionKind[] = [
   'fail-sync',
   'damage',
   'clock-jump',
+  'low-disk',
 ]
+
+/** Below it a node takes no writes; its disk has none free while it is low, plenty otherwise. */
+export const LOW_DISK_BYTES = 1 << 20
 
 /** Draws the scenario of a seed: an integer in [0, 2^32). */
 export function drawScenario(seed: number): Scenario {
@@ -126,9 +131,9 @@ function drawSettings(random: Random): NodeSettings {
     heartbeatMs,
     electionMs: heartbeatMs * random.integer(3, 5),
     snapshotEntries: random.pick([30, 80, 150, 300]),
-    snapshotLogBytesMin: 0,
-    lowDiskBytes: 0,
-    snapshotBytesPerSecond: 0,
+    snapshotLogBytesMin: random.pick([0, 0, 8_000, 30_000]),
+    lowDiskBytes: LOW_DISK_BYTES,
+    snapshotBytesPerSecond: random.pick([0, 0, 30_000, 200_000]),
     snapshotChunkBytes: 256 * 1024,
     limits: {
       entriesPerAppendMax: random.pick([1, 3, 10, 300]),
@@ -196,6 +201,7 @@ function drawFaults(random: Random): FaultTraits {
   weights.grow = 0.4 + random.unit()
   weights.pause += 0.3
   weights.damage *= 0.2
+  weights['low-disk'] *= 0.5
   weights['fail-sync'] *= 0.4
   return {everySteps: random.between(40, 250), weights, clockSkew: random.pick([0, 0.02, 0.1])}
 }

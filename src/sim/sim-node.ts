@@ -38,6 +38,8 @@ export class SimNode implements Machine {
   pausedUntilMs = 0
   /** The next sync of its disk fails. */
   failNextSync = false
+  /** It takes no writes then. */
+  isDiskLow = false
   readonly random: Random
   #deferred: (() => void)[] = []
 

@@ -19,6 +19,7 @@ export interface Counts {
   installs: number
   failedSyncs: number
   damages: number
+  lowDisks: number
   tailsCut: number
   removals: number
 }
@@ -41,6 +42,7 @@ export class World {
     installs: 0,
     failedSyncs: 0,
     damages: 0,
+    lowDisks: 0,
     tailsCut: 0,
     removals: 0,
   }

@@ -24,6 +24,7 @@ export type CheckerName =
   | 'node-failed'
   | 'liveness'
   | 'livelock'
+  | 'low-disk'
   | 'convergence'
 
 export interface Violation {

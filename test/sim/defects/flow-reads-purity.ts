@@ -1,5 +1,5 @@
 import type {Defect} from './defect.js'
-import {patch, rareSchedules, schedules, testIn} from './defect.js'
+import {patch, quickSimulation, rareSchedules, schedules, testIn} from './defect.js'
 
 export const FLOW: readonly Defect[] = [
   {
@@ -67,6 +67,18 @@ export const FLOW: readonly Defect[] = [
       ),
     ],
     finder: testIn('raft/review'),
+  },
+  {
+    area: 'flow',
+    name: 'a leader whose disk is low takes writes',
+    patches: [
+      patch(
+        'node/runtime',
+        "if (this.#isDiskLow && this.#raft.role === 'leader') {",
+        "if (this.#isDiskLow && this.#raft.role !== 'leader') {",
+      ),
+    ],
+    finder: quickSimulation,
   },
 ]
 
