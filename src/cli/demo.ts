@@ -25,6 +25,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
+// Whoever reads may go away (`| head`): the tour goes on unseen, to its cleaning up.
+process.stdout.on('error', () => {})
+
 interface Step {
   /** What to look at. */
   readonly say: string
