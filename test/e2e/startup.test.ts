@@ -97,7 +97,7 @@ test('the stack of a failure leads to the sources', async () => {
   expect(stderr).not.toContain('dist/bundle')
 })
 
-test('npm pack holds what runs, and nothing else', {timeout: 60_000}, async () => {
+test('npm pack holds what runs and what tells how, and nothing else', {timeout: 60_000}, async () => {
   const {stdout} = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: root,
   })
@@ -112,6 +112,7 @@ test('npm pack holds what runs, and nothing else', {timeout: 60_000}, async () =
     'dist/bundle/*',
     'dist/commands/*',
     'dist/src/*',
+    'docs/*',
     'man/*',
     'oclif.manifest.json',
     'package.json',
@@ -124,7 +125,7 @@ test('npm pack holds what runs, and nothing else', {timeout: 60_000}, async () =
 })
 
 function kindOf(path: string): string {
-  const [, directory] = /^(dist\/(?:bundle|commands|src)|man)\//.exec(path) ?? []
+  const [, directory] = /^(dist\/(?:bundle|commands|src)|docs|man)\//.exec(path) ?? []
   return directory === undefined ? path : `${directory}/*`
 }
 
