@@ -75,6 +75,7 @@ export abstract class ChangeCommand extends LocalCommand {
     expectIndex(prepared, parseWhole(flags['expected-index'], {flag: '--expected-index', min: 1}))
     if (flags['dry-run']) return this.printPlan(plan, flags.force)
     enforce(plan, flags.force)
+    const client = await this.connect()
     if (plan.changed) {
       for (const line of planLines(plan, context)) this.note(line)
       for (const warning of plan.warnings) this.note(`warning: ${warning}`)
@@ -82,7 +83,6 @@ export abstract class ChangeCommand extends LocalCommand {
         await this.confirm(`${question} (cluster ${context ?? plan.clusterId})`, {initial})
       }
     }
-    const client = await this.connect()
     const progress = await this.progress(waiting)
     const admitted = new Set<string>()
     const carrying = this.carrying(flags, progress)

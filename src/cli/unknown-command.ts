@@ -39,7 +39,10 @@ export function missingCommand(argv: readonly string[]): RaftctlError | undefine
   if (!wantsJson(argv) || argv.some(word => ASKS_ELSE.has(word))) return undefined
   const flag = argv.findIndex(word => word.startsWith('-'))
   const words = flag === -1 ? argv : argv.slice(0, flag)
-  if (words.length > 1) return undefined
+  // A flag in the place of a command is told by its name, unless it is the one that asks for JSON.
+  if (words.length > 1 || (words.length === 0 && !/^(?:--json|-o|--output)/.test(argv[0]!))) {
+    return undefined
+  }
   const ids = Object.keys(readManifest().commands)
   const [topic] = words
   const verbs = ids.filter(id => topic === undefined || id.startsWith(`${topic}:`))

@@ -97,7 +97,9 @@ test('the stack of a failure leads to the sources', async () => {
   expect(stderr).not.toContain('dist/bundle')
 })
 
-test('npm pack holds what runs and what tells how, and nothing else', {timeout: 60_000}, async () => {
+test('npm pack holds what runs and what tells how, and nothing else', {
+  timeout: 60_000,
+}, async () => {
   const {stdout} = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
     cwd: root,
   })
