@@ -64,6 +64,9 @@ export function unary<Request, Response>(
   })
 }
 
+/** For streams that go on for ever: a quiet node says so every second. */
+export const SILENCE_MAX_MS = 4000
+
 /**
  * The messages of a server's stream, read as fast as the caller takes them and no faster. Leaving
  * the loop cancels the remote call. `idleMs`: how long the next message may take.

@@ -1,13 +1,10 @@
-import {CallFailure, serverStream, unwrap} from './call.js'
+import {CallFailure, SILENCE_MAX_MS, serverStream, unwrap} from './call.js'
 import type {Connections} from './connections.js'
 import {backoffMs, deadlineAfter, pause} from './deadline.js'
 import {gap, type LogRead} from './log-reader.js'
 import {isPassing, type Router} from './router.js'
 import type {LogEntry} from './types.js'
 import {logEntryOf} from './wire.js'
-
-/** A quiet node says so every second. */
-const SILENCE_MAX_MS = 4000
 
 /**
  * Entries as they commit, each once and in order, up to `to`. A stream that broke goes on at the next

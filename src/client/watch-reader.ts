@@ -1,12 +1,9 @@
 import {toSafeNumber} from '../rpc/codec.js'
-import {CallFailure, serverStream, unwrap} from './call.js'
+import {CallFailure, SILENCE_MAX_MS, serverStream, unwrap} from './call.js'
 import type {Connections} from './connections.js'
 import {backoffMs, deadlineAfter, pause} from './deadline.js'
 import {isPassing, type Router} from './router.js'
 import type {KeyChange, WatchOptions} from './types.js'
-
-/** A quiet node says so every second. */
-const SILENCE_MAX_MS = 4000
 
 export interface Watching extends WatchOptions {
   /** How long to look for a leader before giving up. */
