@@ -104,6 +104,8 @@ try {
   await initialise(endpoints)
   const client = new ClusterClient({endpoints, timeoutMs: 30_000})
   await load(client)
+  // One that the load brought about must not be under way while we look at the time before.
+  for (const endpoint of endpoints) await client.createSnapshot(endpoint, {timeoutMs: WAIT_MS})
 
   const steady = steadyWrites(client)
   await delay(2000)

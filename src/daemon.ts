@@ -76,8 +76,8 @@ export interface Daemon {
 }
 
 const GROUP = groupId(1)
-/** Snapshots and clean-up rest as long between two pieces: about 150 MiB a second are left to them. */
-const BACKGROUND_PAUSE_MS = 2
+/** Snapshots and clean-up rest as long between two pieces: about 90 MiB a second are left to them. */
+const BACKGROUND_PAUSE_MS = 1
 
 /**
  * Starts a node. RAFTCTL_DIRECTORY_IN_USE, RAFTCTL_NOT_PRISTINE, RAFTCTL_DATA_DAMAGED,

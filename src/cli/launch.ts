@@ -6,11 +6,20 @@
 import {readFileSync, statSync} from 'node:fs'
 import {join} from 'node:path'
 import {pathToFileURL} from 'node:url'
+import {setFlagsFromString} from 'node:v8'
 import {constants, Script} from 'node:vm'
 import {CodeCache} from './code-cache.js'
 
 /** Nodes live long: what they compiled at their start is kept then, before V8 drops it. */
 const KEEP_MS = 5000
+/**
+ * Theirs is a heap that grows to four times what was live, the most that V8 would choose by itself, before
+ * all of it is collected. V8 counts buffers in and lets a small heap grow by some megabytes only: a node
+ * that moves snapshots or values of 4 KiB would be collected ten times a second, and writers wait each time.
+ */
+const HEAP_FLAG = '--heap-growing-percent=300'
+/** Major versions of V8 that are known to have it: others would complain at every run. */
+const HEAP_FLAG_V8_MAX = 14
 
 interface Loaded {
   readonly text: Buffer
@@ -70,10 +79,9 @@ export function launcher(directory: string, plain: string): Run {
 
 /** All that a run compiled, whenever it needed something that was not in the cache. */
 function keepLater(cache: CodeCache, loaded: ReadonlyMap<string, Loaded>): void {
-  let kept = 0
+  let isOver = false
   const keep = () => {
-    if (kept === loaded.size || [...loaded.values()].every(({cached}) => cached)) return
-    kept = loaded.size
+    if (isOver || [...loaded.values()].every(({cached}) => cached)) return
     cache.write(
       [...loaded].map(([name, {text, script}]) => ({
         name,
@@ -82,8 +90,15 @@ function keepLater(cache: CodeCache, loaded: ReadonlyMap<string, Loaded>): void 
       })),
     )
   }
-  process.once('exit', () => {
-    if (kept === 0) keep()
-  })
-  setTimeout(keep, KEEP_MS).unref()
+  process.once('exit', keep)
+  setTimeout(() => {
+    keep()
+    isOver = true
+    letHeapGrow()
+  }, KEEP_MS).unref()
+}
+
+/** Whatever is compiled from here on is stamped with this flag, and useless to a process without it. */
+function letHeapGrow(): void {
+  if (Number.parseInt(process.versions.v8, 10) <= HEAP_FLAG_V8_MAX) setFlagsFromString(HEAP_FLAG)
 }

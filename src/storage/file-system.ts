@@ -28,8 +28,8 @@ export interface FileSystem {
   /** Makes created, renamed and removed names of this directory survive a crash. */
   syncDirectory(path: string): Promise<void>
   /**
-   * Lets everything else that waits have its turn; called between pieces of long work, which have half a
-   * mebibyte or a few milliseconds.
+   * Lets everything else that waits have its turn; called between pieces of long work, which take a
+   * few milliseconds at most.
    */
   yieldTurn(): Promise<void>
   /** Syncs what long work has written so far, and leaves the disk to others for as long as that took. */

@@ -17,8 +17,9 @@ import {
 } from './snapshot-format.js'
 
 /** Synced in parts, so that a log on the same disk does not wait behind all of it. */
-const SYNC_EVERY_BYTES = 1024 * 1024
-const YIELD_EVERY_BYTES = 512 * 1024
+const SYNC_EVERY_BYTES = 512 * 1024
+/** About a millisecond of work: who writes meanwhile waits for a piece of it with each message. */
+const YIELD_EVERY_BYTES = 128 * 1024
 
 /** A file whose header, trailer and size fit each other; its blocks are checked as they are read. */
 export interface SnapshotFile {
@@ -67,10 +68,14 @@ function readHeader(file: OpenFile) {
   return {header: read.header, headerBytes: claimed, checksum: read.checksum}
 }
 
-/** The content, block by block, each given only once its checksum is right. */
+/**
+ * The content, block by block, each given only once its checksum is right. With `memory`,
+ * which holds a block and its header, each lasts until the next only; without, it is the consumer's.
+ */
 export async function* readBlocks(
   fs: FileSystem,
   snapshot: SnapshotFile,
+  memory?: Uint8Array,
 ): AsyncGenerator<Uint8Array> {
   const {file, header, trailer} = snapshot
   let at = snapshot.headerBytes
@@ -79,7 +84,7 @@ export async function* readBlocks(
   let blocks = 0
   while (left > 0) {
     const length = Math.min(BLOCK_BYTES, left)
-    const block = readExactly(file, at, BLOCK_HEADER_BYTES + length)
+    const block = readExactly(file, at, BLOCK_HEADER_BYTES + length, memory)
     chain = checkBlock(file, at, block, chain)
     at += block.length
     left -= length
@@ -123,18 +128,19 @@ export async function* readChecked(
   }
 }
 
-/** Header, blocks and trailer, the first of them cut to begin at `offset`. */
+/** Header, blocks and trailer, the first of them cut to begin at `offset`; each lasts until the next. */
 function* partsFrom(snapshot: SnapshotFile, offset: number): Generator<Uint8Array> {
   const {file, headerBytes, bytes} = snapshot
   const trailerAt = bytes - TRAILER_BYTES
   const stride = BLOCK_HEADER_BYTES + BLOCK_BYTES
+  const memory = new Uint8Array(stride)
   if (offset < headerBytes) yield readExactly(file, offset, headerBytes - offset)
   const skipped = Math.floor(Math.max(0, offset - headerBytes) / stride)
   let at = headerBytes + skipped * stride
   // A block's checksum is seeded with that of the block before, which is read, not computed again.
   let chain = skipped === 0 ? 0 : viewOf(readExactly(file, at - stride, 8)).getUint32(4, true)
   for (; at < trailerAt; at += stride) {
-    const block = readExactly(file, at, Math.min(stride, trailerAt - at))
+    const block = readExactly(file, at, Math.min(stride, trailerAt - at), memory)
     chain = checkBlock(file, at, block, chain)
     yield block.subarray(Math.max(0, offset - at))
   }
@@ -163,7 +169,8 @@ export async function verifySnapshotFile(
 ): Promise<SnapshotFile> {
   const snapshot = openSnapshotFile(fs, path)
   try {
-    for await (const _ of readBlocks(fs, snapshot)) mayGoOn()
+    const memory = new Uint8Array(BLOCK_HEADER_BYTES + BLOCK_BYTES)
+    for await (const _ of readBlocks(fs, snapshot, memory)) mayGoOn()
     return snapshot
   } finally {
     snapshot.file.close()
@@ -249,8 +256,17 @@ class BlockWriter {
   }
 }
 
-function readExactly(file: OpenFile, position: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
+/**
+ * Into the beginning of `memory`, where it is given: a gigabyte read into new memory is work for the
+ * garbage collector, which everything else waits for.
+ */
+function readExactly(
+  file: OpenFile,
+  position: number,
+  length: number,
+  memory: Uint8Array = new Uint8Array(length),
+): Uint8Array {
+  const bytes = memory.subarray(0, length)
   if (file.read(bytes, position) < length) {
     throw damagedSnapshot(file.path, position, 'the snapshot ends too early')
   }

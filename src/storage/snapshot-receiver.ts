@@ -3,7 +3,7 @@ import type {SnapshotInfo, SnapshotReceiver} from '../node/ports.js'
 import type {FileSystem, OpenFile} from './file-system.js'
 
 /** Chunks wait for a sync of the file this often, so that the disk's queue stays short. */
-const SYNC_EVERY_BYTES = 1024 * 1024
+const SYNC_EVERY_BYTES = 512 * 1024
 
 interface Ending {
   /** Verifies the closed file and gives it its name. */

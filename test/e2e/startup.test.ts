@@ -1,5 +1,6 @@
 // The built program as it is started: what it loads, what it keeps, and what it does without a bundle.
-import {execFile} from 'node:child_process'
+import {execFile, spawn} from 'node:child_process'
+import {once} from 'node:events'
 import {
   cp,
   mkdir,
@@ -12,6 +13,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import {dirname, join} from 'node:path'
+import {text} from 'node:stream/consumers'
 import {promisify} from 'node:util'
 import {beforeAll, describe, expect, test} from 'vitest'
 import {openShell, program} from '../support/shell.js'
@@ -87,6 +89,28 @@ describe('a copy of the package', () => {
     expect(kept.length).toBeGreaterThan(3)
     expect([torn, flipped]).toEqual([first, first])
   })
+})
+
+test('who lives long gets a heap that is collected less often, and takes no harm in it', async () => {
+  const home = await temporaryDirectory()
+  const flags = join(home, 'flags')
+  const probe = join(root, 'test', 'support', 'v8-flags.cjs')
+  const env = {PATH: process.env.PATH, HOME: home, V8_FLAGS: flags, NODE_OPTIONS: `-r ${probe}`}
+  const args = ['node', 'run', '--listen', '127.0.0.1:0', '--data-dir', 'd', '--insecure']
+
+  await run(process.execPath, [program, '--version'], {cwd: home, env})
+  const node = spawn(process.execPath, [program, ...args], {cwd: home, env})
+  const ended = once(node, 'exit')
+  const told = text(node.stderr)
+  try {
+    await expect.poll(() => readFile(flags, 'utf8'), {timeout: 20_000}).toContain('heap')
+  } finally {
+    node.kill()
+  }
+
+  expect(await ended).toEqual([0, null])
+  expect(await told).not.toContain('unrecognized')
+  expect(await readFile(flags, 'utf8')).toBe('--heap-growing-percent=300\n')
 })
 
 test('the stack of a failure leads to the sources', async () => {
