@@ -43,8 +43,9 @@ export class LayeredView implements RecordReader {
   page(start: ByteString, end: ByteString, bytesMax: number, countMax: number): RecordPage {
     const records: StateRecord[] = []
     let bytes = 0
+    const isFull = () => bytes > bytesMax || records.length >= countMax
     const take = (key: ByteString, record: Uint8Array): boolean => {
-      if (bytes > bytesMax || records.length >= countMax) return false
+      if (isFull()) return false
       records.push([key, record])
       bytes += key.length + record.length
       return true
@@ -65,6 +66,7 @@ export class LayeredView implements RecordReader {
         if (!take(key, record)) return {records, more: true}
       }
       if (below.more && last !== undefined) {
+        if (isFull()) return {records, more: true}
         from = `${last}\0`
         continue
       }
