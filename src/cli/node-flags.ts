@@ -67,7 +67,8 @@ export const nodeSettingFlags = {
   ),
   'snapshot-log-bytes-min': setting(
     'snapshot-log-bytes-min',
-    'By how much the log must have grown besides, 0 to 1TiB; 64MiB by default.',
+    'By how much the log must have grown besides, 0 to 1TiB; 64MiB by default. Fewer entries that ' +
+      'fill four times as much count as well.',
     'SIZE',
   ),
   'snapshot-bytes-per-second': setting(

@@ -11,8 +11,9 @@ export interface NodeSettings {
   /** Applied entries since the last snapshot before the next. 0: on demand only. Default 5,000. */
   readonly snapshotEntries: number
   /**
-   * Bytes that the log must have grown by besides, or by the last snapshot's size if that is more. A
-   * snapshot frees log only beyond what the log keeps anyway. Default 64 MiB.
+   * Bytes that the log must have grown by besides, or by the last snapshot's size if that is more; by four
+   * times as many where entries are fewer. A snapshot frees log only beyond what the log keeps anyway. 0:
+   * entries alone count. Default 64 MiB.
    */
   readonly snapshotLogBytesMin: number
   /** With fewer bytes free on its disk a node refuses proposals and leads no longer. Default 256 MiB. */

@@ -5,6 +5,9 @@ import {logIndex} from '../raft/types.js'
 import type {RuntimeParts} from './parts.js'
 import type {SnapshotInfo} from './ports.js'
 
+/** What fewer entries must weigh more than as many as the policy asks for. */
+const FEW_ENTRIES_FACTOR = 4
+
 export interface SnapshotterEvents {
   /** The core was told something: it may have more to do. */
   changed(): void
@@ -51,15 +54,21 @@ export class Snapshotter {
     return this.#creating
   }
 
-  /** Snapshots once enough entries were applied, and the log has grown by as much as one takes. */
+  /**
+   * Snapshots once enough entries were applied, and the log has grown by as much as one takes; of entries
+   * that are large, fewer are enough.
+   */
   applied(): void {
     const {snapshotEntries, snapshotLogBytesMin} = this.#parts.settings
     const tried = Math.max(this.#raft.logSnapshotIndex, this.#failedIndex)
     const since = this.#raft.lastApplied - tried
-    if (snapshotEntries === 0 || since < snapshotEntries || this.#creating) return
+    if (snapshotEntries === 0 || since <= 0 || this.#creating) return
     const grown = this.#parts.log.bytesWritten - this.#bytesAtLast
     const lastBytes = this.#parts.snapshots.latest()?.bytes ?? 0
-    if (grown < Math.max(lastBytes, snapshotLogBytesMin)) return
+    const worth = Math.max(lastBytes, snapshotLogBytesMin)
+    const areFew = since < snapshotEntries
+    if (areFew && snapshotLogBytesMin === 0) return
+    if (grown < (areFew ? FEW_ENTRIES_FACTOR : 1) * worth) return
     this.create().catch(error => {
       // The node goes on without: its log is whole, and the next try is one policy step away.
       if (this.#stop.signal.aborted) return

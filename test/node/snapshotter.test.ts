@@ -201,6 +201,20 @@ test('no snapshot is taken before the log has grown by what it keeps anyway', as
   expect(node.snapshots.list()).toHaveLength(1)
 })
 
+test('a few large entries bring a snapshot about as well', async () => {
+  const bytesPerEntry = 24 + data.length
+  const {node, runtime} = await lead({
+    snapshotEntries: 1000,
+    snapshotLogBytesMin: 10 * bytesPerEntry,
+  })
+
+  await apply(runtime, 30)
+  expect(node.snapshots.list()).toEqual([])
+
+  await apply(runtime, 20)
+  expect(node.snapshots.list()).toHaveLength(1)
+})
+
 test('what a log without a snapshot held at the start counts towards the first', async () => {
   const bytesPerEntry = 24 + data.length
   const node = makeNode([1], {snapshotEntries: 10, snapshotLogBytesMin: 50 * bytesPerEntry})
