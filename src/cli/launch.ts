@@ -13,11 +13,12 @@ import {CodeCache} from './code-cache.js'
 /** Nodes live long: what they compiled at their start is kept then, before V8 drops it. */
 const KEEP_MS = 5000
 /**
- * Theirs is a heap that grows to four times what was live, the most that V8 would choose by itself, before
- * all of it is collected. V8 counts buffers in and lets a small heap grow by some megabytes only: a node
- * that moves snapshots or values of 4 KiB would be collected ten times a second, and writers wait each time.
+ * Theirs is a heap that grows to two and a half times what was live before all of it is collected. V8 by
+ * itself counts buffers in and lets a small heap grow by some megabytes only: a node that moves snapshots
+ * or values of 4 KiB would be collected ten times a second, and writers wait each time. More than that
+ * would be felt less and less, but the heap of a node under attack grows with it.
  */
-const HEAP_FLAG = '--heap-growing-percent=300'
+const HEAP_FLAG = '--heap-growing-percent=150'
 /** Major versions of V8 that are known to have it: others would complain at every run. */
 const HEAP_FLAG_V8_MAX = 14
 

@@ -110,7 +110,7 @@ test('who lives long gets a heap that is collected less often, and takes no harm
 
   expect(await ended).toEqual([0, null])
   expect(await told).not.toContain('unrecognized')
-  expect(await readFile(flags, 'utf8')).toBe('--heap-growing-percent=300\n')
+  expect(await readFile(flags, 'utf8')).toBe('--heap-growing-percent=150\n')
 })
 
 test('the stack of a failure leads to the sources', async () => {
