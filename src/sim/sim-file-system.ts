@@ -195,6 +195,7 @@ export class SimFileSystem implements FileSystem {
       rename: (from, to) => guarded(() => this.rename(from, to)),
       remove: path => guarded(() => this.remove(path)),
       discard: path => guarded(() => this.discard(path)),
+      discardInPieces: path => guarded(() => this.discardInPieces(path)),
       syncDirectory: path => guarded(() => this.syncDirectory(path)),
       yieldTurn: () => this.yieldTurn(),
       settle: file => guarded(() => this.settle(file)),
@@ -268,6 +269,10 @@ export class SimFileSystem implements FileSystem {
 
   async discard(path: string): Promise<void> {
     this.remove(path)
+  }
+
+  discardInPieces(path: string): Promise<void> {
+    return this.discard(path)
   }
 
   async syncDirectory(path: string): Promise<void> {

@@ -25,6 +25,11 @@ export interface FileSystem {
   remove(path: string): void
   /** The same for a file that may be large: freeing its blocks holds nobody up. */
   discard(path: string): Promise<void>
+  /**
+   * The same for a file of any size: its blocks are freed a piece at a time, so that syncs of other files
+   * don't wait behind all of them. Another process that has it open sees it shrink; one of ours does not.
+   */
+  discardInPieces(path: string): Promise<void>
   /** Makes created, renamed and removed names of this directory survive a crash. */
   syncDirectory(path: string): Promise<void>
   /**

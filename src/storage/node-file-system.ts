@@ -3,6 +3,7 @@ import {
   fdatasync,
   fstatSync,
   fsync,
+  ftruncate,
   lstatSync,
   mkdirSync,
   openSync,
@@ -21,6 +22,8 @@ import {lockDirectory} from './node-directory-lock.js'
 
 /** However slow the disk is, long work goes on. */
 const SETTLE_MS_MAX = 500
+/** A file system frees as many in a millisecond or two, and lets no sync in before it is through. */
+const FREED_AT_ONCE_BYTES = 16 * 1024 * 1024
 
 const FLAGS: Record<OpenMode, string> = {read: 'r', write: 'r+', create: 'wx+'}
 
@@ -30,6 +33,8 @@ const FLAGS: Record<OpenMode, string> = {read: 'r', write: 'r+', create: 'wx+'}
  */
 export class NodeFileSystem implements FileSystem {
   readonly #pauseMs: number
+  /** How often each inode is open. */
+  readonly #openFiles = new Map<string, number>()
 
   /**
    * `pauseMs`: how long long work rests between its pieces, so that what people wait for goes first; 0
@@ -40,8 +45,20 @@ export class NodeFileSystem implements FileSystem {
   }
 
   open(path: string, mode: OpenMode): OpenFile {
+    return this.#open(path, mode)
+  }
+
+  #open(path: string, mode: OpenMode): NodeFile {
     const fd = attempt(path, 'open', () => openSync(path, FLAGS[mode], 0o600))
-    return new NodeFile(path, fd)
+    const {dev, ino} = fstatSync(fd)
+    const inode = `${dev}:${ino}`
+    const count = (change: 1 | -1) => {
+      const now = (this.#openFiles.get(inode) ?? 0) + change
+      if (now > 0) this.#openFiles.set(inode, now)
+      else this.#openFiles.delete(inode)
+    }
+    count(1)
+    return new NodeFile(path, fd, inode, () => count(-1))
   }
 
   kindOf(path: string): 'file' | 'directory' | 'other' | undefined {
@@ -71,6 +88,21 @@ export class NodeFileSystem implements FileSystem {
     return new Promise((resolve, reject) => {
       unlink(path, error => (error ? reject(ioError(error, path, 'remove')) : resolve()))
     })
+  }
+
+  async discardInPieces(path: string): Promise<void> {
+    const file = this.#open(path, 'write')
+    try {
+      await this.discard(path)
+      if (this.#openFiles.get(file.inode) !== 1 || file.hasName()) return
+      for (let left = file.bytes(); left > 0; ) {
+        left = Math.max(0, left - FREED_AT_ONCE_BYTES)
+        await file.truncate(left)
+        await this.yieldTurn()
+      }
+    } finally {
+      file.close()
+    }
   }
 
   async syncDirectory(path: string): Promise<void> {
@@ -111,11 +143,29 @@ export class NodeFileSystem implements FileSystem {
 
 class NodeFile implements OpenFile {
   readonly path: string
+  /** Which file it is, whatever its name. */
+  readonly inode: string
   #fd: number
+  readonly #closed: () => void
 
-  constructor(path: string, fd: number) {
+  constructor(path: string, fd: number, inode: string, closed: () => void) {
     this.path = path
+    this.inode = inode
     this.#fd = fd
+    this.#closed = closed
+  }
+
+  /** It can be found in some directory still. */
+  hasName(): boolean {
+    return attempt(this.path, 'look at', () => fstatSync(this.#fd)).nlink > 0
+  }
+
+  truncate(bytes: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      ftruncate(this.#fd, bytes, error =>
+        error ? reject(ioError(error, this.path, 'shorten')) : resolve(),
+      )
+    })
   }
 
   bytes(): number {
@@ -153,6 +203,7 @@ class NodeFile implements OpenFile {
     if (this.#fd === -1) return
     const fd = this.#fd
     this.#fd = -1
+    this.#closed()
     closeSync(fd)
   }
 }

@@ -198,7 +198,7 @@ export class FileSnapshotStore implements SnapshotStore {
     }
     this.#infos = this.#infos.filter(info => info.id !== id)
     for (const path of paths) {
-      if (this.#fs.kindOf(path) !== undefined) await this.#fs.discard(path)
+      if (this.#fs.kindOf(path) !== undefined) await this.#fs.discardInPieces(path)
     }
     await this.#fs.syncDirectory(this.#directory)
     this.#unusable = this.#unusable.filter(each => !unusable.includes(each))
@@ -263,7 +263,7 @@ export class FileSnapshotStore implements SnapshotStore {
     if (surplus <= 0) return info
     const dropped = this.#infos.slice(0, surplus)
     this.#infos = this.#infos.slice(surplus)
-    for (const {id} of dropped) await this.#fs.discard(this.#pathOf(id))
+    for (const {id} of dropped) await this.#fs.discardInPieces(this.#pathOf(id))
     await this.#fs.syncDirectory(this.#directory)
     return info
   }
