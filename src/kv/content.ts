@@ -25,6 +25,7 @@ import {
   decodeHistory,
   HISTORY_SECTION,
   numberOfKey,
+  PageMemory,
   RECORDS_END,
   type RecordReader,
   SESSION_SECTION,
@@ -47,19 +48,23 @@ const PAGE_RECORDS = 1024
 /** Longer than any record that is written; a length beyond it is damage, not a reason to allocate. */
 const RECORD_BYTES_MAX = 16 * 1024 * 1024
 
-/** The content in chunks; reads a page of the view for each. */
+/** The content in chunks, each lasting until the next; reads a page of the view for each. */
 export function* writeContent(view: RecordReader): Generator<Uint8Array> {
   const header = new Uint8Array(HEADER_BYTES)
   header.set(fromByteString(MAGIC))
   writeUint32(header, 8, CONTENT_FORMAT)
   yield header
 
+  const memory = new PageMemory(2 * CHUNK_BYTES)
+  const chunkMemory = new PageMemory(2 * CHUNK_BYTES)
   let from = HISTORY_SECTION
   let count = 0
   for (;;) {
-    const {records, more} = view.page(from, RECORDS_END, CHUNK_BYTES, PAGE_RECORDS)
+    memory.clear()
+    chunkMemory.clear()
+    const {records, more} = view.page(from, RECORDS_END, CHUNK_BYTES, PAGE_RECORDS, memory)
     count += records.length
-    const bytes = encodeRecords(records)
+    const bytes = encodeRecords(records, chunkMemory)
     for (let at = 0; at < bytes.length; at += CHUNK_BYTES_MAX) {
       yield bytes.subarray(at, at + CHUNK_BYTES_MAX)
     }
@@ -114,10 +119,10 @@ export async function countContent(
   return {keys, sessions}
 }
 
-function encodeRecords(records: readonly StateRecord[]): Uint8Array {
+function encodeRecords(records: readonly StateRecord[], memory: PageMemory): Uint8Array {
   let length = 0
   for (const [key, record] of records) length += LENGTHS_BYTES + key.length + record.length
-  const bytes = new Uint8Array(length)
+  const bytes = memory.take(length)
   let at = 0
   for (const [key, record] of records) {
     writeUint16(bytes, at, key.length)

@@ -9,7 +9,7 @@
  */
 import type {LogIndex} from '../raft/types.js'
 import type {ByteString} from './bytes.js'
-import type {RecordPage, RecordReader, StateRecord} from './records.js'
+import type {PageMemory, RecordPage, RecordReader, StateRecord} from './records.js'
 
 export interface Layer {
   /** undefined: the record goes. */
@@ -40,7 +40,13 @@ export class LayeredView implements RecordReader {
     return this.#merged.has(key) ? this.#merged.get(key) : this.#base.get(key)
   }
 
-  page(start: ByteString, end: ByteString, bytesMax: number, countMax: number): RecordPage {
+  page(
+    start: ByteString,
+    end: ByteString,
+    bytesMax: number,
+    countMax: number,
+    memory?: PageMemory,
+  ): RecordPage {
     const records: StateRecord[] = []
     let bytes = 0
     const isFull = () => bytes > bytesMax || records.length >= countMax
@@ -54,7 +60,7 @@ export class LayeredView implements RecordReader {
     let at = this.#firstAtOrAfter(start)
     let from = start
     for (;;) {
-      const below = this.#base.page(from, end, bytesMax, countMax)
+      const below = this.#base.page(from, end, bytesMax, countMax, memory)
       const last = below.records.at(-1)?.[0]
       for (const [key, record] of below.records) {
         // Ours that lie before the store's next record, then the store's unless ours replaces it.

@@ -11,7 +11,27 @@ import {type Database, open, type Transaction} from 'lmdb'
 import {RaftctlError} from '../errors.js'
 import type {ByteString} from './bytes.js'
 import {checkDataFile} from './lmdb-file.js'
-import {damaged, type RecordPage, type RecordReader, type StateRecord} from './records.js'
+import {
+  damaged,
+  type PageMemory,
+  type RecordPage,
+  type RecordReader,
+  type StateRecord,
+} from './records.js'
+
+/** Of the page that is being read; there is one at a time, for reading one never waits. */
+let pageMemory: PageMemory | undefined
+
+/** lmdb gives each record in a buffer that it uses again, with its length beside or as a property of it. */
+const recordCodec = {
+  encode: (record: Buffer) => record,
+  decode: (shared: Buffer, length: unknown) => {
+    const bytes = shared.subarray(0, typeof length === 'number' ? length : shared.length)
+    const record = pageMemory?.take(bytes.length) ?? new Uint8Array(bytes.length)
+    record.set(bytes)
+    return record
+  },
+}
 
 /** A read view: the store as of one moment. It keeps pages from being used again: close it soon. */
 export interface StoreView extends RecordReader {
@@ -38,7 +58,7 @@ export class LmdbStore implements RecordReader {
       noSubdir: false,
       overlappingSync: true,
       safeRestore: true,
-      encoding: 'binary',
+      encoder: recordCodec,
       keyEncoding: 'binary',
       maxDbs: 1,
       // Every write is one explicit batch. A batch of lmdb's own for each turn would have a promise
@@ -56,8 +76,14 @@ export class LmdbStore implements RecordReader {
     return this.#get(key, undefined)
   }
 
-  page(start: ByteString, end: ByteString, bytesMax: number, countMax: number): RecordPage {
-    return this.#page(start, end, bytesMax, countMax, undefined)
+  page(
+    start: ByteString,
+    end: ByteString,
+    bytesMax: number,
+    countMax: number,
+    memory?: PageMemory,
+  ): RecordPage {
+    return this.#page(start, end, bytesMax, countMax, memory, undefined)
   }
 
   view(): StoreView {
@@ -73,7 +99,8 @@ export class LmdbStore implements RecordReader {
     }
     return {
       get: key => this.#get(key, use()),
-      page: (start, end, bytesMax, countMax) => this.#page(start, end, bytesMax, countMax, use()),
+      page: (start, end, bytesMax, countMax, memory) =>
+        this.#page(start, end, bytesMax, countMax, memory, use()),
       close: () => {
         if (open && this.#open) transaction.done()
         open = false
@@ -125,11 +152,13 @@ export class LmdbStore implements RecordReader {
     end: ByteString,
     bytesMax: number,
     countMax: number,
+    memory: PageMemory | undefined,
     transaction: Transaction | undefined,
   ): RecordPage {
     const records: StateRecord[] = []
     let bytes = 0
     const range = {start: keyBytes(start), end: keyBytes(end)}
+    pageMemory = memory
     try {
       for (const {key, value} of this.#db.getRange(
         transaction === undefined ? range : {...range, transaction},
@@ -141,6 +170,8 @@ export class LmdbStore implements RecordReader {
       }
     } catch (error) {
       throw this.#unreadable(error)
+    } finally {
+      pageMemory = undefined
     }
     return {records, more: false}
   }

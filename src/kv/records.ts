@@ -69,9 +69,41 @@ export interface RecordReader {
   get(key: ByteString): Uint8Array | undefined
   /**
    * Records of [start, end) in key order, cut off once they exceed `bytesMax` or number `countMax`
-   * (both at least 1); `more` tells that it was cut off.
+   * (both at least 1); `more` tells that it was cut off. Those that fit into `memory` last until it is
+   * cleared.
    */
-  page(start: ByteString, end: ByteString, bytesMax: number, countMax: number): RecordPage
+  page(
+    start: ByteString,
+    end: ByteString,
+    bytesMax: number,
+    countMax: number,
+    memory?: PageMemory,
+  ): RecordPage
+}
+
+/**
+ * Room for the records of one page, for who reads page after page: a gigabyte of new buffers would be work
+ * for the garbage collector, which everything else waits for.
+ */
+export class PageMemory {
+  readonly #bytes: Uint8Array
+  #used = 0
+
+  constructor(bytesMax: number) {
+    this.#bytes = new Uint8Array(bytesMax)
+  }
+
+  /** What was taken before means nothing any more. */
+  clear(): void {
+    this.#used = 0
+  }
+
+  /** Room for as many bytes; new memory where it is full. */
+  take(length: number): Uint8Array {
+    if (length > this.#bytes.length - this.#used) return new Uint8Array(length)
+    this.#used += length
+    return this.#bytes.subarray(this.#used - length, this.#used)
+  }
 }
 
 export type StateRecord = readonly [key: ByteString, record: Uint8Array]

@@ -89,7 +89,7 @@ export interface StateMachine {
 
 export interface StateSnapshot {
   readonly meta: SnapshotMeta
-  /** May be read while writes go on. */
+  /** May be read while writes go on. Each chunk lasts until the next is asked for. */
   readonly content: AsyncIterable<Uint8Array>
   /** Must be called, also after a failure. */
   close(): void
@@ -124,8 +124,9 @@ export interface SnapshotStore {
   /** Removes a file for good, an unusable one too; durable when it resolves. */
   remove(id: string): Promise<void>
   /**
-   * The logical content, verified block by block; throws RAFTCTL_DATA_DAMAGED. Readable to its end
-   * even if the snapshot is dropped after this call; to be read, or its file stays open.
+   * The logical content, verified block by block, each lasting until the next; throws
+   * RAFTCTL_DATA_DAMAGED. Readable to its end even if the snapshot is dropped after this call; to be read,
+   * or its file stays open.
    */
   content(id: string): AsyncIterable<Uint8Array>
   /**

@@ -68,20 +68,17 @@ function readHeader(file: OpenFile) {
   return {header: read.header, headerBytes: claimed, checksum: read.checksum}
 }
 
-/**
- * The content, block by block, each given only once its checksum is right. With `memory`,
- * which holds a block and its header, each lasts until the next only; without, it is the consumer's.
- */
+/** The content, block by block, each given once its checksum is right, and lasting until the next. */
 export async function* readBlocks(
   fs: FileSystem,
   snapshot: SnapshotFile,
-  memory?: Uint8Array,
 ): AsyncGenerator<Uint8Array> {
   const {file, header, trailer} = snapshot
   let at = snapshot.headerBytes
   let left = header.contentBytes
   let chain = 0
   let blocks = 0
+  const memory = new Uint8Array(BLOCK_HEADER_BYTES + BLOCK_BYTES)
   while (left > 0) {
     const length = Math.min(BLOCK_BYTES, left)
     const block = readExactly(file, at, BLOCK_HEADER_BYTES + length, memory)
@@ -169,8 +166,7 @@ export async function verifySnapshotFile(
 ): Promise<SnapshotFile> {
   const snapshot = openSnapshotFile(fs, path)
   try {
-    const memory = new Uint8Array(BLOCK_HEADER_BYTES + BLOCK_BYTES)
-    for await (const _ of readBlocks(fs, snapshot, memory)) mayGoOn()
+    for await (const _ of readBlocks(fs, snapshot)) mayGoOn()
     return snapshot
   } finally {
     snapshot.file.close()
