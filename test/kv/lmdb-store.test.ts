@@ -16,24 +16,27 @@ async function filled() {
   return {store, records}
 }
 
-const copied = ({records, more}: RecordPage) => ({
+/** As text: comparing long arrays takes seconds. */
+const told = ({records, more}: RecordPage) => ({
   more,
-  records: records.map(([key, record]) => [key, Uint8Array.from(record)]),
+  records: records.map(([key, record]) => [key, Buffer.from(record).toString('latin1')]),
 })
 
 test('records of any size are read alike, alone, by the page and into the memory of a page', async () => {
   const {store, records} = await filled()
   const memory = new PageMemory(MEMORY_BYTES)
   const view = store.view()
+  const all = told({records, more: false})
 
   for (const reader of [store, view]) {
-    for (const [key, record] of records) expect(reader.get(key)).toEqual(record)
+    const alone = records.map(([key]) => [key, reader.get(key) ?? new Uint8Array()] as const)
+    expect(told({records: alone, more: false})).toEqual(all)
     const plain = reader.page('k', 'l', 1e9, 100)
     for (let round = 0; round < 2; round++) {
       memory.clear()
-      expect(copied(reader.page('k', 'l', 1e9, 100, memory))).toEqual({records, more: false})
+      expect(told(reader.page('k', 'l', 1e9, 100, memory))).toEqual(all)
     }
-    expect(plain).toEqual({records, more: false})
+    expect(told(plain)).toEqual(all)
   }
 
   view.close()
