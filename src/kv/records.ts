@@ -69,7 +69,8 @@ export interface RecordReader {
   get(key: ByteString): Uint8Array | undefined
   /**
    * Records of [start, end) in key order, cut off once they exceed `bytesMax` or number `countMax`
-   * (both at least 1); `more` tells that it was cut off. Those that fit into `memory` last until it is
+   * (both at least 1); `more` tells that it was cut off,
+   * though nothing may be left. Those that fit into `memory` last until it is
    * cleared.
    */
   page(

@@ -91,17 +91,35 @@ export class NodeFileSystem implements FileSystem {
   }
 
   async discardInPieces(path: string): Promise<void> {
-    const file = this.#open(path, 'write')
+    const file = this.#openIfAllowed(path)
     try {
       await this.discard(path)
+      if (file) await this.#free(file)
+    } finally {
+      file?.close()
+    }
+  }
+
+  /** A courtesy to others: a file that may be removed need not be one that may be written. */
+  #openIfAllowed(path: string): NodeFile | undefined {
+    try {
+      return this.#open(path, 'write')
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Shortens a file without a name; what goes wrong is left to its closing, which frees the rest. */
+  async #free(file: NodeFile): Promise<void> {
+    try {
       if (this.#openFiles.get(file.inode) !== 1 || file.hasName()) return
-      for (let left = file.bytes(); left > 0; ) {
-        left = Math.max(0, left - FREED_AT_ONCE_BYTES)
-        await file.truncate(left)
+      // Cut at multiples, or each cut would go through a block of the file system.
+      for (let pieces = Math.ceil(file.bytes() / FREED_AT_ONCE_BYTES); pieces > 0; ) {
+        await file.truncate(--pieces * FREED_AT_ONCE_BYTES)
         await this.yieldTurn()
       }
-    } finally {
-      file.close()
+    } catch {
+      // It has no name any more, which is all that was promised.
     }
   }
 

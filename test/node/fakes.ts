@@ -237,7 +237,7 @@ export class MemorySnapshots implements SnapshotStore {
     signal?.throwIfAborted()
     if (this.createFailure !== undefined) throw this.createFailure
     const content: Uint8Array[] = []
-    for await (const chunk of source.content) content.push(chunk)
+    for await (const chunk of source.content) content.push(chunk.slice())
     return this.add(source.meta, content)
   }
   add(meta: SnapshotMeta, content: Uint8Array[]): SnapshotInfo {

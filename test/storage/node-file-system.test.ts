@@ -1,5 +1,5 @@
 import {closeSync, fstatSync, openSync, readFileSync} from 'node:fs'
-import {link, readdir, writeFile} from 'node:fs/promises'
+import {link, readdir, symlink, writeFile} from 'node:fs/promises'
 import {join} from 'node:path'
 import {expect, test} from 'vitest'
 import {NodeFileSystem} from '../../src/storage/node-file-system.js'
@@ -67,3 +67,17 @@ test('a reader that has closed does not count, nor one that closes twice', async
     closeSync(foreign)
   }
 })
+
+test.each(['a file that may not be written', 'a link to nowhere'])(
+  '%s can be discarded',
+  async what => {
+    const directory = await temporaryDirectory()
+    const path = join(directory, 'odd')
+    if (what === 'a link to nowhere') await symlink('/nowhere/at/all', path)
+    else await writeFile(path, 'x', {mode: 0o400})
+
+    await new NodeFileSystem().discardInPieces(path)
+
+    expect(await readdir(directory)).toEqual([])
+  },
+)
