@@ -42,7 +42,7 @@ interface Example {
 
 /** What other examples need, and what takes from them what they need. */
 const MAKES = /^cert ca$|^snapshot save backup\.snap$/
-const TAKES = /^kv delete/
+const TAKES = /^kv delete|^member update/
 
 let shell: Shell
 let examples: readonly Example[]
