@@ -165,7 +165,7 @@ test('a change of leader is shown at once', async () => {
   })
   await moving
 
-  interface Seen {role: string; nodeId: number; term: number; leaderId: number | null}
+  type Seen = {role: string; nodeId: number; term: number; leaderId: number | null}
   const [first, second] = outcome.records() as Seen[]
   expect(outcome.status).toBe(0)
   expect(second!.nodeId).toBe(first!.nodeId)

@@ -93,7 +93,12 @@ test('where a restarted leader does not hold what follows, another member goes o
 
 test('where no member holds what follows, the watcher is told', async () => {
   const {version} = await client.put(Buffer.from('lost/1'), Buffer.from('v'))
-  await client.put(Buffer.from('lost/2'), Buffer.from('v'))
+  const {version: last} = await client.put(Buffer.from('lost/2'), Buffer.from('v'))
+  // Whoever applies it only after its restart holds it, and serves the watcher.
+  for (const {address} of nodes) {
+    const applied = async () => (await client.nodeStatus(address)).appliedIndex
+    await expect.poll(applied, {timeout: 10_000}).toBeGreaterThanOrEqual(last)
+  }
   for (const node of nodes) {
     await settledLeader()
     await node.stop()
